@@ -60,7 +60,7 @@ static void report_udp(struct worker *w, struct pkt *p, const struct icmp_report
 	const uint16_t port = be16_get(r->relayed.port), owner = port_owner(w->dp, l, port);
 	enum relayed_kind kind;
 
-	if (local_relay(l) == CTL_RELAY_NONE || !local_relays(l, port)) {
+	if (local_relay_at(l, port) == CTL_RELAY_NONE) {
 		pkt_drop(w, p->m, DROP_ICMP_NO_SESSION);
 		return;
 	}

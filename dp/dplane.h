@@ -64,11 +64,15 @@ static inline uint16_t local_realm(const struct local_addr *l)
 	return atomic_load_explicit(&l->realm, memory_order_relaxed);
 }
 
-/* Whether a port is in the range of the relay that local_relay() told. */
-static inline bool local_relays(const struct local_addr *l, uint16_t port)
+/* The relay that has this port; CTL_RELAY_NONE: none has. */
+static inline uint16_t local_relay_at(const struct local_addr *l, uint16_t port)
 {
+	const uint16_t relay = local_relay(l); /* first: a reload has written its ports before */
+
 	return port >= atomic_load_explicit(&l->relay_min, memory_order_relaxed) &&
-	       port <= atomic_load_explicit(&l->relay_max, memory_order_relaxed);
+		       port <= atomic_load_explicit(&l->relay_max, memory_order_relaxed)
+		   ? relay
+		   : CTL_RELAY_NONE;
 }
 
 /* Our IPv4 addresses once more, by a word each. */
@@ -356,11 +360,9 @@ static inline uint16_t relay_owner(const struct dplane *dp, uint32_t relay, uint
 static inline uint16_t port_owner(const struct dplane *dp, const struct local_addr *l,
 				  uint16_t port)
 {
-	const uint16_t relay = l ? local_relay(l) : CTL_RELAY_NONE;
+	const uint16_t relay = l ? local_relay_at(l, port) : CTL_RELAY_NONE;
 
-	if (relay != CTL_RELAY_NONE && local_relays(l, port))
-		return relay_owner(dp, relay, port);
-	return deal_owner(&dp->deal, port);
+	return relay != CTL_RELAY_NONE ? relay_owner(dp, relay, port) : deal_owner(&dp->deal, port);
 }
 
 /* Worker of a client's five-tuple on ports whose queues do not tell. */

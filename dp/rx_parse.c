@@ -112,8 +112,8 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 		handover_pkt(w, owner, p, HANDOVER_RX);
 		return PKT_TAKEN;
 	}
-	relay = p->local ? local_relay(p->local) : CTL_RELAY_NONE;
-	if (relay != CTL_RELAY_NONE && local_relays(p->local, dport)) {
+	relay = p->local ? local_relay_at(p->local, dport) : CTL_RELAY_NONE;
+	if (relay != CTL_RELAY_NONE) {
 		uint16_t owner = relay_owner(dp, relay, dport);
 
 		p->index = relay;

@@ -43,6 +43,23 @@ bool secret_file_read(const char *path, void *buf, size_t len)
 	return secret_file_load(path, buf, len, len, why, sizeof(why)) == len;
 }
 
+bool secret_file_line(const char *path, const char *what, char *line, size_t max, char *why,
+		      size_t whylen)
+{
+	size_t len = secret_file_load(path, line, 1, max + 1, why, whylen);
+
+	if (len) {
+		len -= line[len - 1] == '\n';
+		if (len && len <= max && !memchr(line, '\n', len) && !memchr(line, '\0', len)) {
+			line[len] = '\0';
+			return true;
+		}
+		snprintf(why, whylen, "has no %s of 1 to %zu bytes on its only line", what, max);
+	}
+	explicit_bzero(line, max + 1);
+	return false;
+}
+
 bool secret_file_write(const char *path, const void *buf, size_t len)
 {
 	char tmp[PATH_MAX];

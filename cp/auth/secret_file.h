@@ -17,6 +17,14 @@ bool secret_file_read(const char *path, void *buf, size_t len);
 size_t secret_file_load(const char *path, void *buf, size_t min, size_t max, char *why,
 			size_t whylen);
 
+/*
+ * Reads the only line of such a file, 1 to max bytes, into line, which has room for one more and is
+ * NUL-terminated. False: all of that is wiped, and why says what is wrong with the file, of which
+ * what is expected: "has no password of 1 to 128 bytes on its only line".
+ */
+bool secret_file_line(const char *path, const char *what, char *line, size_t max, char *why,
+		      size_t whylen);
+
 /* Writes it, by way of a new file beside it. On failure false and errno. */
 bool secret_file_write(const char *path, const void *buf, size_t len);
 

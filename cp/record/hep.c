@@ -27,25 +27,12 @@ struct hep {
 static bool password_load(const char *file, char password[HEP_PASSWORD_MAX + 1], char *err,
 			  size_t errlen)
 {
-	char text[HEP_PASSWORD_MAX + 2], why[128];
-	size_t len = secret_file_load(file, text, 1, sizeof(text), why, sizeof(why));
+	char why[128];
 
-	if (!len) {
-		snprintf(err, errlen, "gateway.hep: %s %s", file, why);
-		return false;
-	}
-	len -= text[len - 1] == '\n';
-	if (len && len <= HEP_PASSWORD_MAX && !memchr(text, '\n', len) && !memchr(text, '\0', len))
-		memcpy(password, text, len);
-	else
-		len = 0;
-	password[len] = '\0';
-	explicit_bzero(text, sizeof(text));
-	if (!len)
-		snprintf(err, errlen,
-			 "gateway.hep: %s has no password of 1 to %d bytes on its only line", file,
-			 HEP_PASSWORD_MAX);
-	return len != 0;
+	if (secret_file_line(file, "password", password, HEP_PASSWORD_MAX, why, sizeof(why)))
+		return true;
+	snprintf(err, errlen, "gateway.hep: %s %s", file, why);
+	return false;
 }
 
 static bool servers_load(struct servers *s, const struct config *c, char *err, size_t errlen)

@@ -295,20 +295,11 @@ const struct radius_counts *radius_counts(const struct radius *r)
 static bool secret_load(const char *file, char secret[RADIUS_SECRET_MAX + 1], char *err,
 			size_t errlen)
 {
-	char text[RADIUS_SECRET_MAX + 1], why[128];
-	size_t len = secret_file_load(file, text, 1, sizeof(text), why, sizeof(why));
+	char why[128];
 
-	if (!len) {
-		snprintf(err, errlen, "radius.servers: %s %s", file, why);
-		return false;
-	}
-	len -= text[len - 1] == '\n';
-	memcpy(secret, text, len < RADIUS_SECRET_MAX ? len : RADIUS_SECRET_MAX);
-	explicit_bzero(text, sizeof(text));
-	if (len && len <= RADIUS_SECRET_MAX && strlen(secret) == len && !strchr(secret, '\n'))
+	if (secret_file_line(file, "secret", secret, RADIUS_SECRET_MAX, why, sizeof(why)))
 		return true;
-	snprintf(err, errlen, "radius.servers: %s has no secret of 1 to %d bytes on its only line",
-		 file, RADIUS_SECRET_MAX);
+	snprintf(err, errlen, "radius.servers: %s %s", file, why);
 	return false;
 }
 

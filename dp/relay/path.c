@@ -131,8 +131,8 @@ static __rte_always_inline enum path_class path_classify(struct worker *w, const
 	/* By another port: rx_parse.c asks whether its source is there. */
 	if (unlikely(!l || l->port != port->idx))
 		return PATH_NONE;
-	relay = local_relay(l);
-	if (relay != CTL_RELAY_NONE && local_relays(l, dport) &&
+	relay = local_relay_at(l, dport);
+	if (relay != CTL_RELAY_NONE &&
 	    likely(!atomic_load_explicit(&l->listeners, memory_order_relaxed))) {
 		k->relay_slot = relayed_slot(w, relay, dport);
 		rte_prefetch0(k->relay_slot);

@@ -319,7 +319,7 @@ static const struct local_addr *local(const char *text)
 
 static bool relays_port(const char *ip, uint16_t port)
 {
-	return local_relay(local(ip)) != CTL_RELAY_NONE && local_relays(local(ip), port);
+	return local_relay_at(local(ip), port) != CTL_RELAY_NONE;
 }
 
 /* What a session, or a command, has of a relay stays what it was; a range is another at once. */
