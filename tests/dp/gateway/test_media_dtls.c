@@ -257,6 +257,15 @@ static void opens(struct phone *p)
 static const char *const profile[] = { "SRTP_AES128_CM_SHA1_80", "SRTP_AES128_CM_SHA1_32",
 				       "SRTP_AEAD_AES_128_GCM", "SRTP_AEAD_AES_256_GCM" };
 
+/* c is put, and the phone p opens its association as a client, with the first profile. */
+static void call_opens(struct cmd_context_set *c, struct phone *p)
+{
+	put(c);
+	phone_new(p, c, 0, true, profile[0]);
+	opens(p);
+	up(c, 0);
+}
+
 /* Both roles, each profile; until then nothing passes. */
 static void both_roles(void **state)
 {
@@ -294,10 +303,7 @@ static void our_certificate(void **state)
 	X509 *x;
 
 	(void)state;
-	put(&c);
-	phone_new(&p, &c, 0, true, profile[0]);
-	opens(&p);
-	up(&c, 0);
+	call_opens(&c, &p);
 	x = SSL_get1_peer_certificate(p.dtls.ssl);
 	assert_non_null(x);
 	fp = fingerprint_of(x, EVP_sha256(), FP_SHA256);
@@ -381,10 +387,7 @@ static void fingerprints(void **state)
 	t->fingerprint[1] = (struct fingerprint){ .hash = FP_SHA512, .digest = { 2 } };
 	t->fingerprint[2] = fingerprint_of(cert, EVP_sha512(), FP_SHA512);
 	t->fingerprint[3] = fingerprint_of(cert, EVP_sha384(), FP_SHA384);
-	put(&c);
-	phone_new(&p, &c, 0, true, profile[0]);
-	opens(&p);
-	up(&c, 0);
+	call_opens(&c, &p);
 	phone_free(&p);
 }
 
@@ -660,10 +663,7 @@ static void ends(void **state)
 	struct phone p;
 
 	(void)state;
-	put(&c);
-	phone_new(&p, &c, 0, true, profile[0]);
-	opens(&p);
-	up(&c, 0);
+	call_opens(&c, &p);
 	SSL_shutdown(p.dtls.ssl);
 	dclient_send_all(&p.dtls);
 	assert_int_equal(world.w->dtls->used, 0);
@@ -680,10 +680,7 @@ static void moves(void **state)
 	struct phone p;
 
 	(void)state;
-	put(&c);
-	phone_new(&p, &c, 0, true, profile[0]);
-	opens(&p);
-	up(&c, 0);
+	call_opens(&c, &p);
 	c.term[SIDE_A].remote[0] = at("10.1.0.2", 6999);
 	put(&c);
 	p.dtls.addr = c.term[SIDE_A].remote[0];
@@ -851,10 +848,7 @@ static void moves_local(void **state)
 	struct phone p;
 
 	(void)state;
-	put(&c);
-	phone_new(&p, &c, 0, true, profile[0]);
-	opens(&p);
-	up(&c, 0);
+	call_opens(&c, &p);
 	to = *dtls_at(dclient_conn(&p.dtls));
 	to.local.port = be16_make(50002);
 	assert_true(dtls_move(world.w, dclient_conn(&p.dtls), &to));
