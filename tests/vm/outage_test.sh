@@ -28,7 +28,8 @@ is_out() { [[ $(port_json core .info.out) == true ]]; }
 is_up() { ! is_out && link_is core true; }
 outages() { port_json core .info.outages; }
 # The media that goes on fills the queue of who waits for the peer's address.
-peer_is_known() { [[ $(fl_json neighbours "[.neighbours[] | select(.address == \"$PEER4\")][0].state") == reachable ]]; }
+# By one worker at least: who has no flow of the client does not ask again for what has gone stale.
+peer_is_known() { [[ $(fl_json neighbours "any(.neighbours[]; .address == \"$PEER4\" and .state == \"reachable\")") == true ]]; }
 outages_are() { (($(outages) >= $1)); }
 logged() { grep -qF "port core ($VM_CORE): $1" "$LOG"; }
 
