@@ -58,4 +58,6 @@ void config_check_gateway(struct config_reader *r)
 			       c->tcp.connections);
 	if (!g->contexts && (g->ng_port || g->ng_websocket_port))
 		config_fail_at(r, &g->contexts, "is 0, and ng is to be served");
+	if (!g->contexts && g->n_h248_controller)
+		config_fail_at(r, &g->contexts, "is 0, and there are gateway.h248-controllers");
 }

@@ -33,6 +33,7 @@ enum {
 	CONFIG_RELAYS_SPARE = 8, /* that reloads may add: there is room for them from the start */
 	CONFIG_NG_PROXIES_MAX = 8,
 	CONFIG_HEP_MAX = 4,
+	CONFIG_H248_CONTROLLERS_MAX = 8,
 	SERVICE_NONE = 0xffff,
 	SERVICE_TURN = 0xfffe, /* chosen as such by ALPN */
 	LISTENER_GONE = 0xffff,
@@ -252,6 +253,12 @@ struct config_ng_proxy {
 	char path[CONFIG_STR_MAX];
 };
 
+/* A controller of H.248. */
+struct config_h248_controller {
+	struct ip_addr addr;
+	uint16_t port;
+};
+
 /* Who hears by HEP3 how calls were heard. */
 struct config_hep {
 	struct ip_addr addr;
@@ -282,6 +289,13 @@ struct config_gateway {
 	uint32_t ng_rate; /* commands a second and source; 0: no limit */
 	struct config_ng_proxy ng_proxy[CONFIG_NG_PROXIES_MAX];
 	uint16_t n_ng_proxy;
+	struct config_h248_controller h248_controller[CONFIG_H248_CONTROLLERS_MAX];
+	uint16_t n_h248_controller; /* 0: no H.248 */
+	struct ip_addr h248_addr;
+	uint16_t h248_port;
+	char h248_name[CONFIG_STR_MAX];	   /* a host name; empty: the address */
+	char h248_profile[CONFIG_STR_MAX]; /* name/version */
+	bool h248_brief;
 	struct config_hep hep[CONFIG_HEP_MAX];
 	uint16_t n_hep;
 };

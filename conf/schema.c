@@ -435,6 +435,13 @@ static const struct schema_key keys_ng_proxy[] = {
 	{ .name = NULL }
 };
 
+static const struct schema_key keys_h248_controller[] = {
+	{ "address", SCHEMA_ADDR, FIELD(config_h248_controller, addr), .help = "of the controller" },
+	{ "port", SCHEMA_UINT, FIELD(config_h248_controller, port),
+	  .min = 1, .max = 65535, .def = "2944", .help = "its UDP port" },
+	{ .name = NULL }
+};
+
 static const struct schema_key keys_hep[] = {
 	{ "address", SCHEMA_ADDR, FIELD(config_hep, addr), .help = "of the server" },
 	{ "port", SCHEMA_UINT, FIELD(config_hep, port),
@@ -516,6 +523,32 @@ static const struct schema_key keys_gateway[] = {
 	{ "ng-proxies", SCHEMA_MAP, LIST(config_gateway, ng_proxy, n_ng_proxy, 0, CONFIG_NG_PROXIES_MAX),
 	  .def = "[]", .keys = keys_ng_proxy,
 	  .help = "SIP proxies that are told of calls that end without an order: nothing came for gateway.inactivity, an operator ended them, the node was drained; by XML-RPC, dlg.terminate_dlg of Kamailio's dialog module, one after the other until one knows the dialogue" },
+	{ "h248-controllers", SCHEMA_MAP, LIST(config_gateway, h248_controller, n_h248_controller, 0, CONFIG_H248_CONTROLLERS_MAX),
+	  .def = "[]", .keys = keys_h248_controller,
+	  .applied = APPLIED_CP, .lost = "nothing; a controller is registered with anew",
+	  .why = "its association is made once",
+	  .help = "controllers by H.248 in text over UDP, the most wanted first: the first that answers is in charge; none: no H.248" },
+	{ "h248-address", SCHEMA_ADDR, FIELD(config_gateway, h248_addr), .def = "127.0.0.1",
+	  .applied = APPLIED_CP, .lost = "nothing; a controller is registered with anew",
+	  .why = "its association is made once",
+	  .help = "ours towards them, of the kernel's sockets" },
+	{ "h248-port", SCHEMA_UINT, FIELD(config_gateway, h248_port),
+	  .min = 1, .max = 65535, .def = "2944",
+	  .applied = APPLIED_CP, .lost = "nothing; a controller is registered with anew",
+	  .why = "its association is made once",
+	  .help = "our UDP port" },
+	{ "h248-name", SCHEMA_STRING, STRING(config_gateway, h248_name, 0), .def = "",
+	  .applied = APPLIED_CP, .lost = "nothing; a controller is registered with anew",
+	  .why = "its association is made once",
+	  .help = "the host name that they know the gateway by; empty: its address" },
+	{ "h248-profile", SCHEMA_STRING, STRING(config_gateway, h248_profile, 1), .def = "threegiq/1",
+	  .applied = APPLIED_CP, .lost = "nothing; a controller is registered with anew",
+	  .why = "its association is made once",
+	  .help = "name and version of the profile that the gateway offers" },
+	{ "h248-brief", SCHEMA_BOOL, FIELD(config_gateway, h248_brief), .def = "false",
+	  .applied = APPLIED_CP, .lost = "nothing; a controller is registered with anew",
+	  .why = "its association is made once",
+	  .help = "messages in the short form in place of the long one; both are read" },
 	{ "hep", SCHEMA_MAP, LIST(config_gateway, hep, n_hep, 0, CONFIG_HEP_MAX),
 	  .def = "[]", .keys = keys_hep,
 	  .help = "servers, such as Homer's or Kamailio's sipcapture, that hear by HEP3 how calls were heard: loss, jitter, round trip and MOS of RTP when a context ends, and each records.update-minutes" },

@@ -14,6 +14,7 @@
 #include "cpus.h"
 #include "context/gateway.h"
 #include "context/gateway_link.h"
+#include "h248/mg.h"
 #include "ng/ng.h"
 #include "log.h"
 #include "loop.h"
@@ -313,7 +314,8 @@ static int run_loop(struct server *s)
 		rpc = rpc_start(s, base, err, sizeof(err));
 	if (rpc && metrics_start(s, base, &metrics, err, sizeof(err)) &&
 	    manage_start(s, base, &manage, err, sizeof(err)))
-		served = ng_start(s, s->gateway, base, &s->ng, err, sizeof(err));
+		served = ng_start(s, s->gateway, base, &s->ng, err, sizeof(err)) &&
+			 mg_start(s, s->gateway, base, &s->mg, err, sizeof(err));
 	if (served) {
 		reload_parts(s, metrics, manage);
 		loop = loop_create(base, s);
@@ -332,6 +334,8 @@ static int run_loop(struct server *s)
 	}
 	if (loop)
 		loop_free(loop);
+	mg_stop(s->mg);
+	s->mg = NULL;
 	ng_stop(s->ng);
 	s->ng = NULL;
 	s->reload.n_parts = 0;

@@ -76,6 +76,7 @@ struct records;
 struct trace_admin;
 struct gateway;
 struct ng;
+struct mg;
 
 /* Certificates of our own ports, which are not the dataplane's. */
 enum own_cert { OWN_CERT_MANAGEMENT, OWN_CERT_METRICS, OWN_CERTS };
@@ -107,6 +108,7 @@ struct server {
 	struct tell tell;
 	struct trace_admin *trace;
 	struct ng *ng;
+	struct mg *mg; /* NULL: no H.248 */
 	uint16_t challenge_len; /* bytes, by the realm: who asks for less than a third gets none */
 	struct rand rand;
 	struct wheel wheel;

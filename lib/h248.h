@@ -49,12 +49,13 @@ struct h248_item {
 	struct h248_text value; /* of its kind */
 	struct h248_text
 	    stamp; /* before a name in ObservedEvents: 20261122T09300012; at NULL: none */
-	uint16_t next, child; /* items; 0: none */
-	uint8_t token;	      /* enum h248_token of the name */
-	uint8_t kind;	      /* enum h248_kind */
-	char relation;	      /* '=', '#', '<', '>'; 0 without a value */
-	bool body;	      /* it has braces, which may be empty */
-	bool broken;	      /* the message makes no sense from somewhere in it on */
+	uint16_t next, child;	 /* items; 0: none */
+	uint8_t token;		 /* enum h248_token of the name */
+	uint8_t kind;		 /* enum h248_kind */
+	char relation;		 /* '=', '#', '<', '>'; 0 without a value */
+	bool optional, wildcard; /* of a command: "O-" and "W-" stood before its name */
+	bool body;		 /* it has braces, which may be empty */
+	bool broken;		 /* the message makes no sense from somewhere in it on */
 };
 
 struct h248_message {
@@ -103,6 +104,10 @@ struct h248_out {
 /* A message begins: its version and the sender's name. */
 void h248_begin(struct h248_out *o, void *p, size_t len, bool brief, unsigned version,
 		const char *mid);
+/* What shall stand in braces of another, depth of them deep, is written by itself first. */
+void h248_begin_part(struct h248_out *o, void *p, size_t len, bool brief, uint8_t depth);
+/* And put there. */
+void h248_put_part(struct h248_out *o, const struct h248_out *part);
 /* An item "Token", or with fmt "Token = value"; the caller quotes what has to be. */
 __attribute__((format(printf, 3, 4))) void h248_put(struct h248_out *o, enum h248_token token,
 						    const char *fmt, ...);

@@ -239,6 +239,16 @@ static bool body(struct reader *r, struct h248_item *i, unsigned depth)
 	return take(r, '}') || wrong(r, "a comma or a closing brace is missing");
 }
 
+/* "O-" or "W-" before a command, in that order; no other name has a hyphen. */
+static bool prefix(struct h248_text *name, char c)
+{
+	if (name->len < 3 || (name->at[0] | 0x20) != c || name->at[1] != '-')
+		return false;
+	name->at += 2;
+	name->len -= 2;
+	return true;
+}
+
 /* Whether all of it could be read; else it is marked. */
 static bool item(struct reader *r, struct h248_item *i, unsigned depth)
 {
@@ -254,6 +264,8 @@ static bool item(struct reader *r, struct h248_item *i, unsigned depth)
 		if (!word(r, &i->name))
 			return false;
 	}
+	i->optional = prefix(&i->name, 'o');
+	i->wildcard = prefix(&i->name, 'w');
 	i->token = (uint8_t)h248_token(i->name);
 	if (peek(r) != '\0' && strchr("=#<>", *r->pos)) {
 		i->relation = *r->pos++;

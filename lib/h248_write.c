@@ -66,6 +66,20 @@ void h248_begin(struct h248_out *o, void *p, size_t len, bool brief, unsigned ve
 	put_str(o, mid);
 }
 
+void h248_begin_part(struct h248_out *o, void *p, size_t len, bool brief, uint8_t depth)
+{
+	*o = (struct h248_out){
+		.w = wr_init(p, len), .brief = brief, .depth = depth, .first = true
+	};
+}
+
+void h248_put_part(struct h248_out *o, const struct h248_out *part)
+{
+	put(o, (const char *)part->w.start, wr_len(&part->w));
+	o->first &= wr_len(&part->w) == 0;
+	o->w.failed |= part->w.failed;
+}
+
 void h248_put(struct h248_out *o, enum h248_token token, const char *fmt, ...)
 {
 	va_list args;

@@ -15,12 +15,13 @@ unsigned metrics_series(const struct config *c)
 	const unsigned own_certs = (c->management.port > 0) +
 				   (c->control.metrics_port && c->control.metrics_certificate[0]);
 	const bool ng = g->contexts && (g->ng_port || g->ng_websocket_port);
+	const bool mg = g->contexts && g->n_h248_controller;
 	const unsigned once = 2 + 7; /* the build, the clock's rate; the process */
 	const unsigned times = 4 * (HISTOGRAM_CLASSES + 2);
 	const unsigned quality = QUALITIES * (QUALITY_CLASSES + 2);
 	const unsigned responses = SERVER_METHODS * (1 + STUN_ERRORS);
 
-	return once + times + quality + responses + stat_count(g->contexts > 0, ng) +
+	return once + times + quality + responses + stat_count(g->contexts > 0, ng, mg) +
 	       3u * c->n_relay + 2u * c->n_listener + c->dataplane.n_workers * worker +
 	       c->n_port * (port + port_worker * c->dataplane.n_workers) +
 	       c->n_certificate * certificate + own_certs;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stat_list.h"
 
+#include "../h248/mg.h"
 #include "../ng/ng.h"
 #include "../record/hep.h"
 #include "../record/radius.h"
@@ -31,6 +32,7 @@ void stat_each(const struct server *s, stat_fn *fn, void *ctx)
 	const struct dplink_stats *link = dplink_stats(s->link);
 	const struct gate_stats *gate = s->gateway ? gate_stats(s->gateway) : NULL;
 	const struct ng_stats *ng = ng_served(s->ng) ? ng_stats(s->ng) : NULL;
+	const struct mg_stats *mg = s->mg ? mg_stats(s->mg) : NULL;
 	const struct memory_use ours = memory_use(), theirs = stats_memory(s->link);
 	const struct health_count problems = health_count(s);
 	struct stat_line line[] = {
@@ -46,6 +48,8 @@ void stat_each(const struct server *s, stat_fn *fn, void *ctx)
 #define GATE_BY(m, ...) BY(AT(gate, m[0]), __VA_ARGS__)
 #define NG(m, ...) ONE(AT(ng, m), __VA_ARGS__)
 #define NG_BY(m, ...) BY(AT(ng, m[0]), __VA_ARGS__)
+#define MG(m, ...) ONE(AT(mg, m), __VA_ARGS__)
+#define MG_BY(m, ...) BY(AT(mg, m[0]), __VA_ARGS__)
 #define VALUE(value, ...) ONE(&(const uint64_t){ value }, __VA_ARGS__)
 #define FAMILY(label, kind, metric, help) BY(NULL, 0, 0, NULL, label, kind, metric, "", help)
 #include "../stat.def"
@@ -63,7 +67,7 @@ void stat_each(const struct server *s, stat_fn *fn, void *ctx)
 #undef BY
 #undef ONE
 
-unsigned stat_count(bool contexts, bool ng)
+unsigned stat_count(bool contexts, bool ng, bool mg)
 {
 	const struct {
 		bool there;
@@ -82,6 +86,8 @@ unsigned stat_count(bool contexts, bool ng)
 	BY(contexts, size, first, metric)
 #define NG(member, kind, metric, ...) ONE(ng, metric)
 #define NG_BY(member, size, first, names, label, kind, metric, ...) BY(ng, size, first, metric)
+#define MG(member, kind, metric, ...) ONE(mg, metric)
+#define MG_BY(member, size, first, names, label, kind, metric, ...) BY(mg, size, first, metric)
 #define VALUE(value, kind, metric, ...) ONE(true, metric)
 #define FAMILY(label, kind, metric, ...) ONE(false, metric)
 #include "../stat.def"

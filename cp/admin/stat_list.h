@@ -27,7 +27,7 @@ typedef void stat_fn(void *ctx, const struct stat_line *l, const char *name, uin
 void stat_each(const struct server *s, stat_fn *fn, void *ctx);
 
 /* How many stat_each() has for metrics, with contexts and with ng or not. */
-unsigned stat_count(bool contexts, bool ng);
+unsigned stat_count(bool contexts, bool ng, bool mg);
 
 /* Adds to a method's result what the list has of it. */
 void stat_json(const struct server *s, const char *method, json_t *result);

@@ -170,7 +170,8 @@ static bool terms_make(struct gateway *g, struct context *c, const struct term_s
 	const uint32_t srtp = term_srtp(&a->term) + (b ? term_srtp(&b->term) : 0);
 
 	c->term[0] = c->term[1] = (struct context_term){ 0 };
-	if (!room_check(g, c->worker, c->stream, f) || !srtp_room(g, c->worker, c->owner, srtp, f) ||
+	if (!room_check(g, c->worker, c->stream, f) ||
+	    !srtp_room(g, c->worker, c->owner, srtp, f) ||
 	    !term_make(g, &c->term[0], a, c->worker, c->inactivity, f))
 		return false;
 	if (b && !term_make(g, &c->term[1], b, c->worker, c->inactivity, f)) {
@@ -464,6 +465,15 @@ bool gate_move(struct gateway *g, struct context *c, uint32_t side, struct conte
 struct context *gate_find(struct gateway *g, uint64_t id)
 {
 	return context_find(g->table, id);
+}
+
+struct context *gate_at(struct gateway *g, uint32_t worker, uint32_t slot)
+{
+	const struct config *c = g->conf;
+
+	if (worker >= c->dataplane.n_workers || slot >= c->gateway.contexts)
+		return NULL;
+	return context_at_slot(g->table, worker, slot);
 }
 
 struct context *gate_call_next(struct gateway *g, const char *call, const struct context *c)

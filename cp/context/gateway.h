@@ -123,6 +123,8 @@ void gate_forget(struct gateway *g, void *arg);
 
 /* By its id. */
 struct context *gate_find(struct gateway *g, uint64_t id);
+/* Who has a slot of a worker; NULL: nobody, or there is none. */
+struct context *gate_at(struct gateway *g, uint32_t worker, uint32_t slot);
 /* First (NULL) and next of a call, by rising media. */
 struct context *gate_call_next(struct gateway *g, const char *call, const struct context *c);
 /*
@@ -215,12 +217,13 @@ uint64_t gate_events_last(const struct gateway *g);
 void gate_events_listen(struct gateway *g, void (*changed)(void *arg), void *arg);
 
 /*
- * Calls ended as each context ends, while it is still there; one listener, NULL: none. It changes
- * no context.
+ * Calls ended as each context ends, while it is still there; two listeners, told apart by arg. They
+ * change no context.
  */
 void gate_ends_listen(struct gateway *g,
 		      void (*ended)(void *arg, const struct context *c, enum context_end end),
 		      void *arg);
+void gate_ends_forget(struct gateway *g, const void *arg);
 
 /*
  * A word for how a connection ended, as controllers are told: of TLS close-notify where TCP has

@@ -6,6 +6,7 @@
 #include "gateway_link.h"
 #include "gateway_record.h"
 #include "../../conf/kept.h"
+#include "../../lib/bug.h"
 #include "event_log.h"
 
 /* ---- events ---- */
@@ -27,16 +28,29 @@ static void tell_end(struct gateway *g, const struct context *c, enum context_en
 
 	g->stats.ended[end]++;
 	gate_tell(g, c, &e);
-	if (g->ended)
-		g->ended(g->ended_arg, c, end);
+	for (int i = 0; i < 2; i++) {
+		if (g->listener[i].arg)
+			g->listener[i].ended(g->listener[i].arg, c, end);
+	}
 }
 
 void gate_ends_listen(struct gateway *g,
 		      void (*ended)(void *arg, const struct context *c, enum context_end end),
 		      void *arg)
 {
-	g->ended = ended;
-	g->ended_arg = arg;
+	struct gate_listener *l = g->listener;
+
+	l += l->arg != NULL;
+	if (!BUG_ON(l->arg != NULL))
+		*l = (struct gate_listener){ ended, arg };
+}
+
+void gate_ends_forget(struct gateway *g, const void *arg)
+{
+	for (int i = 0; i < 2; i++) {
+		if (g->listener[i].arg == arg)
+			g->listener[i].arg = NULL;
+	}
 }
 
 const struct gate_event *gate_event(const struct gateway *g, uint64_t seq)

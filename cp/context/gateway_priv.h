@@ -19,9 +19,11 @@ struct gateway {
 	struct event_log *log;
 	struct answers *answers;
 	struct gate_stats stats;
-	struct share contexts, streams;						 /* by owner */
-	void (*ended)(void *arg, const struct context *c, enum context_end end); /* NULL: nobody */
-	void *ended_arg;
+	struct share contexts, streams; /* by owner */
+	struct gate_listener {
+		void (*ended)(void *arg, const struct context *c, enum context_end end);
+		void *arg; /* NULL: nobody */
+	} listener[2];
 };
 
 /* Writes the sentence and returns false. */

@@ -347,7 +347,7 @@ void ng_dialogues_close(struct ng_dialogues *d)
 
 	if (!d)
 		return;
-	gate_ends_listen(d->g, NULL, NULL);
+	gate_ends_forget(d->g, d);
 	for (uint32_t i = 0; i < NG_DIALOGUE_LINES; i++) {
 		line_hang_up(&d->line[i]);
 		free(d->line[i].job);

@@ -200,6 +200,13 @@ static void test_values(void **state)
 	i = only("20261122T09300012 : it/ito { mit = 0x1F }");
 	is(i->stamp, "20261122T09300012");
 	is(i->name, "it/ito");
+	i = only("o-w-mf=ip/*");
+	assert_int_equal(i->token, H248_MODIFY);
+	assert_true(i->optional && i->wildcard);
+	i = only("W-S=*");
+	assert_int_equal(i->token, H248_SUBTRACT);
+	assert_true(!i->optional && i->wildcard);
+	assert_int_equal(only("W-O-S=*")->token, H248_OTHER);
 	i = only("sg");
 	assert_int_equal(i->token, H248_SIGNALS);
 	assert_false(i->body);
@@ -333,14 +340,14 @@ static void test_write(void **state)
 	    "Pending = 8 { }";
 	static const char brief[] = "!/3 [::1]:2944\nP=7{IA,C=1{MF=ip/a/1{L{\nv=0\na={\\}\n}},"
 				    "ER=430{\"no   such\"}},x/y=\"z\"}\nPN=8{}";
-	char text[512];
+	char text[512], piece[64];
 
 	(void)state;
 	for (unsigned b = 0; b < 2; b++) {
 		const char *want = b ? brief : longer;
 
 		for (size_t room = 1; room <= strlen(want) + 1; room++) {
-			struct h248_out o;
+			struct h248_out o, part;
 
 			h248_begin(&o, text, room, b, 3, "[::1]:2944");
 			h248_put(&o, H248_REPLY, "%u", 7);
@@ -350,7 +357,9 @@ static void test_write(void **state)
 			h248_open(&o);
 			h248_put(&o, H248_MODIFY, "%s", "ip/a/1");
 			h248_open(&o);
-			h248_put_octets(&o, H248_LOCAL, "v=0\na={}\n", 9);
+			h248_begin_part(&part, piece, sizeof(piece), b, 3);
+			h248_put_octets(&part, H248_LOCAL, "v=0\na={}\n", 9);
+			h248_put_part(&o, &part);
 			h248_close(&o);
 			h248_put_error(&o, 430, "no \"\xc3such");
 			h248_close(&o);

@@ -703,7 +703,8 @@ static void test_metrics_gateway(void **state)
 {
 	static struct ng ng = { .stats = { .again = 11, .rate = 12, .websockets = 13 } };
 	static struct gateway g;
-	static struct server s = { .conf = &conf, .gateway = &g, .ng = &ng };
+	static struct mg mg;
+	static struct server s = { .conf = &conf, .gateway = &g, .ng = &ng, .mg = &mg };
 	char *text;
 
 	(void)state;
@@ -812,6 +813,8 @@ static void test_list(void **state)
 #define GATE_BY(m, ...) BY(g.stats.m, __VA_ARGS__)
 #define NG(m, ...) ONE(ng.stats.m, __VA_ARGS__)
 #define NG_BY(m, ...) BY(ng.stats.m, __VA_ARGS__)
+#define MG(m, ...) ONE(mg.stats.m, __VA_ARGS__)
+#define MG_BY(m, ...) BY(mg.stats.m, __VA_ARGS__)
 #define ONE(m, kind, metric, json, help) { &m, NULL, NULL, #kind, metric, json, help },
 #define BY(m, size, first, names, label, kind, metric, json, help) \
 	{ &m[first], label, first_of(names, first), #kind, metric, json, help },

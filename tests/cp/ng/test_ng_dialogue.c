@@ -252,7 +252,7 @@ static void ends(struct ng_world *w, uint32_t owner, int n)
 	snprintf(c.term[1].tag, sizeof(c.term[1].tag), "b");
 	for (int i = 0; i < n; i++) {
 		snprintf(c.call, sizeof(c.call), "call-%d", i);
-		g->ended(g->ended_arg, &c, CONTEXT_END_KILLED);
+		g->listener[0].ended(g->listener[0].arg, &c, CONTEXT_END_KILLED);
 	}
 }
 

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Transactions. Their commands are run one after the other, and the first that fails is the last
+ * (H.248.1 8). Counters that commands ask for are fetched before the first is run, so that nothing
+ * of another transaction comes between its commands.
+ */
+#include "mg_priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A transaction that waits for counters. */
+struct mg_run {
+	struct mg_run *next, **at;
+	struct mg *m;
+	struct ng_pending *pending;
+	uint64_t id; /* of the transaction */
+	uint32_t n, waits;
+	struct mg_counted counted[MG_COUNTED_MAX];
+	size_t len;
+	char text[]; /* the whole message */
+};
+
+bool mg_fail(struct mg_work *k, unsigned code, const char *fmt, ...)
+{
+	va_list args;
+
+	k->code = code;
+	va_start(args, fmt);
+	vsnprintf(k->text, sizeof(k->text), fmt, args);
+	va_end(args);
+	return false;
+}
+
+bool mg_fail_gate(struct mg_work *k, const struct gate_fail *f)
+{
+	static const unsigned code[GATE_ERRORS] = {
+		[GATE_BAD] = MG_VALUE,
+		[GATE_DENIED] = MG_VALUE,
+		[GATE_FULL] = MG_NO_RESOURCES,
+		[GATE_BUSY] = MG_UNAVAILABLE,
+	};
+
+	return mg_fail(k, code[f->error], "%s", f->text);
+}
+
+/* ---- actions ---- */
+
+static bool is_command(const struct h248_item *i)
+{
+	return i->token >= H248_ADD && i->token <= H248_SERVICE_CHANGE;
+}
+
+/* Whether an action says which context it is of, in a way that can be said back. */
+static bool has_context(const struct h248_item *i)
+{
+	uint64_t n;
+
+	return i->kind == H248_WORD &&
+	       (h248_is(i->value, "$") || h248_is(i->value, "-") || h248_is(i->value, "*") ||
+		(h248_number(i->value, UINT32_MAX, &n) && n));
+}
+
+/* Which context an action is of. */
+static bool action_context(struct mg_work *k, const struct h248_item *action)
+{
+	uint64_t n = 0;
+
+	k->c = NULL;
+	k->choose = h248_is(action->value, "$");
+	k->null = h248_is(action->value, "-");
+	if (k->choose || k->null)
+		return true;
+	if (h248_is(action->value, "*"))
+		return mg_fail(k, MG_NOT_IMPLEMENTED, "All contexts at once are not served");
+	h248_number(action->value, UINT32_MAX, &n);
+	k->c = mg_context_find(k->m, (uint32_t)n);
+	return k->c || mg_fail(k, MG_NO_CONTEXT, "There is no context %ju", (uintmax_t)n);
+}
+
+/* Runs the commands; false: the transaction ends here. */
+static bool action_commands(struct mg_work *k, const struct h248_item *action)
+{
+	bool any = false;
+
+	for (const struct h248_item *i = h248_child(k->in, action); i; i = h248_next(k->in, i)) {
+		if (is_command(i)) {
+			any = true;
+			if (!mg_command(k, i) && !i->optional)
+				return false;
+		} else if (i->token == H248_CONTEXT_AUDIT) {
+			return mg_fail(k, MG_NOT_IMPLEMENTED, "ContextAudit is not served");
+		} else if (i->token == H248_TOPOLOGY) {
+			return mg_fail(k, MG_UNKNOWN_DESCRIPTOR, "Topology is not served");
+		} else if (i->broken || i->token == H248_OTHER) {
+			return mg_fail(k, MG_UNREADABLE_ACTION, "Syntax error in action");
+		}
+	}
+	return any || mg_fail(k, MG_UNREADABLE_ACTION, "There is no command");
+}
+
+/* How the reply names the context: as it was named, or the one that was made. */
+static void put_context(struct mg_work *k, struct h248_out *reply, const struct h248_item *action)
+{
+	if (k->number)
+		h248_put(reply, H248_CONTEXT, "%u", k->number);
+	else
+		h248_put(reply, H248_CONTEXT, "%.*s", H248_TEXT(action->value));
+}
+
+static bool run_action(struct mg_work *k, struct h248_out *reply, const struct h248_item *action)
+{
+	bool good;
+
+	k->code = 0;
+	k->told = false;
+	k->number = 0;
+	h248_begin_part(&k->o, k->m->part, sizeof(k->m->part), reply->brief, 2);
+	good = action_context(k, action) && action_commands(k, action);
+	put_context(k, reply, action);
+	h248_open(reply);
+	h248_put_part(reply, &k->o);
+	if (!good && !k->told)
+		h248_put_error(reply, k->code, k->text);
+	h248_close(reply);
+	return good;
+}
+
+/* ---- transactions ---- */
+
+/* Replies, whether something could be read or not (H.248.1 8.2.2). */
+static void run_actions(struct mg_work *k, struct h248_out *reply, const struct h248_item *t)
+{
+	const struct h248_item *i = h248_child(k->in, t);
+	bool good = true;
+
+	if (!i || i->token != H248_CONTEXT) {
+		h248_put_error(reply, MG_BAD_TRANSACTION, "Syntax error in transaction request");
+		return;
+	}
+	for (; i && good; i = h248_next(k->in, i)) {
+		if (i->token == H248_CONTEXT && has_context(i)) {
+			good = run_action(k, reply, i);
+		} else {
+			h248_put_error(reply, MG_UNREADABLE_ACTION, "Syntax error in action");
+			good = false;
+		}
+	}
+}
+
+/* With the counters that there are, answers. */
+static void run(struct mg *m, const struct h248_message *in, const struct h248_item *t,
+		struct ng_pending *pending, const struct mg_counted *counted, uint32_t n)
+{
+	static struct mg_work k;
+	const struct ng_from to = *ng_pending_from(pending);
+	struct h248_out reply;
+
+	k = (struct mg_work){ .m = m, .in = in, .counted = counted, .n_counted = n };
+	mg_begin(m, &reply);
+	h248_put(&reply, H248_REPLY, "%.*s", H248_TEXT(t->value));
+	h248_open(&reply);
+	run_actions(&k, &reply, t);
+	h248_close(&reply);
+	if (reply.w.failed) {
+		mg_begin(m, &reply);
+		h248_put(&reply, H248_REPLY, "%.*s", H248_TEXT(t->value));
+		h248_open(&reply);
+		h248_put_error(&reply, MG_TOO_LONG, "The reply is longer than a message may be");
+		h248_close(&reply);
+	}
+	m->stats.transactions++;
+	ng_sources_answered(m->sources, pending, m->out, wr_len(&reply.w), m->s->now_ms);
+	mg_send(m, &to.addr, m->out, wr_len(&reply.w));
+}
+
+/* ---- counters that come first ---- */
+
+static void run_free(struct mg_run *r)
+{
+	*r->at = r->next;
+	if (r->next)
+		r->next->at = r->at;
+	free(r);
+}
+
+void mg_runs_free(struct mg *m)
+{
+	while (m->runs) {
+		gate_forget(m->g, m->runs);
+		run_free(m->runs);
+	}
+}
+
+static void run_waited(struct mg_run *r)
+{
+	struct mg *m = r->m;
+	const struct h248_item *i;
+	uint64_t id;
+
+	if (--r->waits)
+		return;
+	h248_parse(&m->run, r->text, r->len);
+	i = h248_child(&m->run, &m->run.item[0]);
+	while (i && !(i->token == H248_TRANSACTION && h248_number(i->value, UINT32_MAX, &id) &&
+		      id == r->id))
+		i = h248_next(&m->run, i);
+	run(m, &m->run, i, r->pending, r->counted, r->n);
+	run_free(r);
+}
+
+static void counted(void *arg, const struct context *c, const struct ctl_term_stats stats[2])
+{
+	struct mg_run *r = arg;
+
+	for (uint32_t i = 0; c && stats && i < r->n; i++) {
+		if (r->counted[i].id != c->id)
+			continue;
+		r->counted[i].there = true;
+		memcpy(r->counted[i].stats, stats, sizeof(r->counted[i].stats));
+	}
+	run_waited(r);
+}
+
+/* Contexts whose counters a transaction asks for; how many, and at most MG_COUNTED_MAX. */
+static uint32_t wanted(struct mg *m, const struct h248_item *t, struct context **want)
+{
+	uint32_t n = 0;
+
+	for (const struct h248_item *a = h248_child(&m->in, t); a; a = h248_next(&m->in, a)) {
+		bool asks = false;
+		uint64_t number;
+
+		for (const struct h248_item *i = h248_child(&m->in, a); i && !asks;
+		     i = h248_next(&m->in, i))
+			asks = is_command(i) && mg_asks_statistics(&m->in, i);
+		if (!asks || n == MG_COUNTED_MAX || !h248_number(a->value, UINT32_MAX, &number))
+			continue;
+		want[n] = mg_context_find(m, (uint32_t)number);
+		n += want[n] != NULL;
+	}
+	return n;
+}
+
+/* False: there is no memory for it. */
+static bool count_first(struct mg *m, struct ng_pending *pending, const struct h248_item *t,
+			struct context **want, uint32_t n)
+{
+	struct mg_run *r = calloc(1, sizeof(*r) + m->len);
+
+	if (!r)
+		return false;
+	*r = (struct mg_run){ .m = m,
+			      .pending = pending,
+			      .n = n,
+			      .waits = n + 1,
+			      .len = m->len,
+			      .next = m->runs,
+			      .at = &m->runs };
+	h248_number(t->value, UINT32_MAX, &r->id);
+	memcpy(r->text, m->text, m->len);
+	if (r->next)
+		r->next->at = &r->next;
+	m->runs = r;
+	for (uint32_t i = 0; i < n; i++)
+		r->counted[i].id = want[i]->id;
+	for (uint32_t i = 0; i < n; i++)
+		gate_audit(m->g, want[i], counted, r);
+	run_waited(r);
+	return true;
+}
+
+void mg_run(struct mg *m, struct ng_pending *pending, const struct h248_item *t)
+{
+	struct context *want[MG_COUNTED_MAX];
+	uint32_t n = wanted(m, t, want);
+
+	if (n == 0 || !count_first(m, pending, t, want, n))
+		run(m, &m->in, t, pending, NULL, 0);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What stands in Local and Remote: one m-line, with "$" where the gateway is to choose (H.248.1
+ * 7.1.8). Lines that a session description must have may be missing.
+ */
+#include "mg_priv.h"
+
+#include <stdio.h>
+
+enum { SDP_MAX = 4096, CHOSEN_PORT = 9 };
+
+static bool is_choose(struct sdp_text t)
+{
+	return sdp_text_is(t, "$");
+}
+
+/*
+ * "m=audio $ RTP/AVP -" has a port in place of "$", so that it is read as any other; returns
+ * whether it had one.
+ */
+static bool port_put(char *text, size_t *len)
+{
+	for (size_t i = 0; i + 1 < *len; i++) {
+		size_t at = i + 2;
+
+		if ((i && text[i - 1] != '\n' && text[i - 1] != '\r') || text[i] != 'm' ||
+		    text[i + 1] != '=')
+			continue;
+		while (at < *len && text[at] != ' ' && text[at] != '\n' && text[at] != '\r')
+			at++;
+		while (at < *len && text[at] == ' ')
+			at++;
+		if (at < *len && text[at] == '$') {
+			text[at] = '0' + CHOSEN_PORT;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Lines are read from the first letter on: white space before is allowed. */
+static struct sdp_text trimmed(const char *text, size_t len)
+{
+	while (len && (*text == ' ' || *text == '\t' || *text == '\n' || *text == '\r')) {
+		text++;
+		len--;
+	}
+	while (len && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+		len--;
+	return (struct sdp_text){ text, (uint32_t)len };
+}
+
+/* c=: an address, "$", or nothing that could be sent to. */
+static bool read_conn(struct mg_work *k, const struct sdp_media *m, struct mg_sdp *s)
+{
+	const struct sdp_conn *c = &m->conn;
+	struct sdp_text value, word, last = { NULL, 0 };
+
+	if (c->line < 0)
+		return mg_fail(k, MG_BAD_SDP, "c= is missing");
+	s->v6 = c->v6;
+	if (c->literal) {
+		s->v6 = !ip_is_v4(&c->ip);
+		s->addr[0].ip = c->ip;
+		return true;
+	}
+	value = k->m->sdp.line[c->line].value;
+	while (sdp_word(&value, &word))
+		last = word;
+	s->choose_addr = last.at && is_choose(last);
+	return s->choose_addr || mg_fail(k, MG_BAD_SDP, "c= has no address");
+}
+
+/* a=rtcp (RFC 3605) and a=rtcp-mux (RFC 5761). */
+static bool read_rtcp(struct mg_work *k, struct mg_sdp *s)
+{
+	struct sdp_text value, word;
+	struct sdp_conn c;
+	uint32_t port;
+
+	s->mux = sdp_attr_of(&k->m->sdp, 0, "rtcp-mux", &value);
+	if (!sdp_attr_of(&k->m->sdp, 0, "rtcp", &value) || !value.at)
+		return true;
+	if (!sdp_word(&value, &word) || is_choose(word))
+		return true;
+	if (!sdp_number(word, 65535, &port) || port == 0)
+		return mg_fail(k, MG_BAD_SDP, "a=rtcp makes no sense");
+	s->rtcp = true;
+	s->addr[1] = (struct sock_addr){ s->addr[0].ip, be16_make((uint16_t)port) };
+	if (value.len && sdp_address(value, &c) && c.literal)
+		s->addr[1].ip = c.ip;
+	return true;
+}
+
+bool mg_sdp_read(struct mg_work *k, struct h248_text octets, struct mg_sdp *s)
+{
+	static char text[SDP_MAX];
+	const struct sdp_media *m = &k->m->sdp.media[0];
+	struct sdp_text t;
+	const char *why;
+	size_t len;
+	int where;
+
+	*s = (struct mg_sdp){ 0 };
+	if (octets.len > sizeof(text))
+		return mg_fail(k, MG_BAD_SDP, "the session description is too long");
+	len = h248_unescape(octets, text);
+	s->choose_port = port_put(text, &len);
+	t = trimmed(text, len);
+	s->empty = t.len == 0;
+	if (s->empty)
+		return true;
+	if (!sdp_parse_fragment(&k->m->sdp, t.at, t.len, &where, &why))
+		return mg_fail(k, MG_BAD_SDP, "line %d of the session description: %s", where, why);
+	if (k->m->sdp.n_media != 1)
+		return mg_fail(k, MG_BAD_SDP,
+			       "the session description has %d m-lines in place of one",
+			       k->m->sdp.n_media);
+	s->rtp =
+	    sdp_text_is_nocase(m->proto, "RTP/AVP") || sdp_text_is_nocase(m->proto, "RTP/AVPF");
+	if (!s->rtp && !sdp_text_is_nocase(m->proto, "UDP") &&
+	    !sdp_text_is_nocase(m->proto, "udptl") && !sdp_text_is_nocase(m->proto, "UDP/BFCP"))
+		return mg_fail(k, MG_MEDIA, "%.*s is not served", SDP_TEXT(m->proto));
+	snprintf(s->media, sizeof(s->media), "%.*s\t%.*s %.*s", SDP_TEXT(m->type),
+		 SDP_TEXT(m->proto), SDP_TEXT(m->format));
+	if (!s->choose_port)
+		s->addr[0].port = be16_make(m->port);
+	return read_conn(k, m, s) && (!s->rtp || read_rtcp(k, s));
+}

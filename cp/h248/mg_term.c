@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Terminations: their names, and what a controller says of them in Media, Events and Signals, as
+ * gateway.h has it. A descriptor replaces the whole of the one before; what is not in it goes back
+ * to its default (H.248.1 6.2.4).
+ */
+#include "mg_priv.h"
+
+#include "../../conf/kept.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+enum { HANG_MAX_S = 2147480, STOP_MAX_S = 86400 };
+
+/* ---- names ---- */
+
+/* Worker, slot and a piece of the generation: 1 to 0xefffffff. */
+enum { SLOT_BITS = 22, WORKER_BITS = 6, GENERATIONS = 14 };
+
+uint32_t mg_context_number(const struct context *c)
+{
+	return ((c->cid.gen % GENERATIONS) << (SLOT_BITS + WORKER_BITS) | c->worker << SLOT_BITS |
+		c->cid.slot) +
+	       1;
+}
+
+struct context *mg_context_find(struct mg *m, uint32_t number)
+{
+	uint32_t n = number - 1;
+	struct context *c;
+
+	if (number == 0)
+		return NULL;
+	c = gate_at(m->g, n >> SLOT_BITS & ((1 << WORKER_BITS) - 1), n & ((1 << SLOT_BITS) - 1));
+	return c && mg_context_number(c) == number ? c : NULL;
+}
+
+/* A realm's name with what a name of H.248 may have. */
+static void put_realm(const struct config *c, uint32_t realm, char *to, size_t len)
+{
+	snprintf(to, len, "%s", c->realm[realm].name);
+	for (; *to; to++) {
+		if (!isalnum((unsigned char)*to))
+			*to = '_';
+	}
+}
+
+const char *mg_term_name(const struct mg *m, const struct context *c, uint32_t side,
+			 char name[MG_NAME_MAX])
+{
+	const struct context_term *t = &c->term[side];
+	char realm[33];
+
+	put_realm(m->s->conf, t->realm, realm, sizeof(realm));
+	snprintf(name, MG_NAME_MAX, "ip/%s/%u", realm,
+		 (unsigned)t->term.local.relay << 16 | be16_get(t->term.local.port));
+	return name;
+}
+
+struct mg_keep mg_keep_get(const struct context *c, uint32_t side)
+{
+	struct mg_keep keep = { 0 };
+
+	if (mg_is_ours(c))
+		memcpy(&keep, c->term[side].keep, sizeof(keep));
+	return keep;
+}
+
+void mg_term_heard(struct mg *m, struct context *c, uint32_t side)
+{
+	struct mg_keep keep = mg_keep_get(c, side);
+	uint8_t bytes[CONTEXT_KEEP_MAX];
+
+	if (!mg_is_ours(c))
+		return;
+	keep.heard = server_now(m->s);
+	memcpy(bytes, c->term[side].keep, sizeof(bytes));
+	memcpy(bytes, &keep, sizeof(keep));
+	gate_keep(m->g, c, side, bytes);
+}
+
+static bool realm_find(const struct config *c, struct h248_text name, uint16_t *realm)
+{
+	for (uint16_t i = 0; i < c->n_realm; i++) {
+		char text[33];
+
+		put_realm(c, i, text, sizeof(text));
+		if (realm_is_there(c, i) &&
+		    (h248_is(name, text) || h248_is(name, c->realm[i].name))) {
+			*realm = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "ip/access/$" names a realm, "ip/$" and "$" do not. */
+static bool choose_read(struct mg_work *k, struct h248_text name, struct mg_want *w)
+{
+	struct h248_text realm = { name.at + 3, name.len > 5 ? name.len - 5 : 0 };
+
+	if (h248_is(name, "$") || h248_is(name, "ip/$"))
+		return true;
+	if (name.len < 6 || strncasecmp(name.at, "ip/", 3) != 0 ||
+	    strncmp(name.at + name.len - 2, "/$", 2) != 0)
+		return mg_fail(k, MG_NO_TERMINATION,
+			       "Terminations are added as ip/$ or ip/realm/$");
+	return realm_find(k->m->s->conf, realm, &w->spec.realm) ||
+	       mg_fail(k, MG_NO_TERMINATION, "There is no realm %.*s", H248_TEXT(realm));
+}
+
+/* ---- LocalControl ---- */
+
+static bool bad_value(struct mg_work *k, const struct h248_item *i)
+{
+	return mg_fail(k, MG_VALUE, "%.*s cannot be %.*s", H248_TEXT(i->name), H248_TEXT(i->value));
+}
+
+static bool read_number(struct mg_work *k, const struct h248_item *i, uint32_t max, uint32_t *n)
+{
+	uint64_t v;
+
+	if (i->kind != H248_WORD || !h248_number(i->value, max, &v))
+		return bad_value(k, i);
+	*n = (uint32_t)v;
+	return true;
+}
+
+static bool read_switch(struct mg_work *k, const struct h248_item *i, bool *on)
+{
+	*on = h248_is(i->value, "ON");
+	return *on || h248_is(i->value, "OFF") || bad_value(k, i);
+}
+
+/* Properties of LocalControl as they are told, before they are made what gateway.h has. */
+struct control {
+	bool police, filter, filter_port, rtcp;
+	uint32_t rate, burst, dscp, mode;
+	bool realm_told;
+};
+
+static bool read_mode(struct mg_work *k, const struct h248_item *i, struct control *c)
+{
+	c->mode = h248_token(i->value);
+	if (c->mode == H248_LOOPBACK)
+		return mg_fail(k, MG_MODE, "Loopback is not served");
+	return c->mode == H248_SEND_ONLY || c->mode == H248_RECEIVE_ONLY ||
+	       c->mode == H248_SEND_RECEIVE || c->mode == H248_INACTIVE || bad_value(k, i);
+}
+
+/* ipdc/realm: of a new termination; of one that is there, the one that it has. */
+static bool read_realm(struct mg_work *k, const struct h248_item *i, bool fresh, struct mg_want *w)
+{
+	uint16_t realm;
+
+	if (!realm_find(k->m->s->conf, i->value, &realm))
+		return mg_fail(k, MG_VALUE, "ipdc/realm: there is no realm %.*s",
+			       H248_TEXT(i->value));
+	if (!fresh && realm != w->spec.realm)
+		return mg_fail(k, MG_VALUE, "ipdc/realm of a termination does not change");
+	w->spec.realm = realm;
+	return true;
+}
+
+/* ds/dscp: two hexadecimal digits. */
+static bool read_dscp(struct mg_work *k, const struct h248_item *i, uint32_t *dscp)
+{
+	char text[8];
+	uint64_t n;
+
+	snprintf(text, sizeof(text), "0x%.*s", H248_TEXT(i->value));
+	if (i->kind != H248_WORD || i->value.len > 2 ||
+	    !h248_number((struct h248_text){ text, (uint32_t)strlen(text) }, 63, &n))
+		return bad_value(k, i);
+	*dscp = (uint32_t)n;
+	return true;
+}
+
+static bool read_property(struct mg_work *k, const struct h248_item *i, bool fresh,
+			  struct control *c, struct mg_want *w)
+{
+	/* Of packages that are served; none of their values is. */
+	static const char *const fixed[] = { "gm/sam", "gm/spr", "gm/esas",  "gm/lsa",	 "gm/esps",
+					     "gm/lsp", "ds/tb",	 "tman/pdr", "tman/dvt", "nt/jit" };
+	bool on;
+
+	if (i->relation != '=')
+		return bad_value(k, i);
+	if (i->token == H248_MODE)
+		return read_mode(k, i, c);
+	if (i->token == H248_RESERVED_VALUE || i->token == H248_RESERVED_GROUP)
+		return read_switch(k, i, &on);
+	if (h248_is(i->name, "ipdc/realm"))
+		return read_realm(k, i, fresh, w) && (c->realm_told = true);
+	if (h248_is(i->name, "ds/dscp"))
+		return read_dscp(k, i, &c->dscp);
+	if (h248_is(i->name, "gm/saf"))
+		return read_switch(k, i, &c->filter);
+	if (h248_is(i->name, "gm/spf"))
+		return read_switch(k, i, &c->filter_port);
+	if (h248_is(i->name, "rtcph/rsb") || h248_is(i->name, "gm/rsb"))
+		return read_switch(k, i, &c->rtcp);
+	if (h248_is(i->name, "tman/pol"))
+		return read_switch(k, i, &c->police);
+	if (h248_is(i->name, "tman/sdr"))
+		return read_number(k, i, UINT32_MAX, &c->rate);
+	if (h248_is(i->name, "tman/mbs"))
+		return read_number(k, i, UINT32_MAX, &c->burst);
+	for (size_t n = 0; n < sizeof(fixed) / sizeof(fixed[0]); n++) {
+		if (h248_is(i->name, fixed[n]))
+			return bad_value(k, i);
+	}
+	return mg_fail(k, MG_NO_PROPERTY, "%.*s is not served", H248_TEXT(i->name));
+}
+
+/* Which bits of a termination's flags a mode is, seen from outside of the context. */
+static uint16_t mode_flags(uint32_t mode)
+{
+	switch (mode) {
+	case H248_SEND_RECEIVE:
+		return TERM_IN | TERM_OUT;
+	case H248_SEND_ONLY:
+		return TERM_OUT;
+	case H248_RECEIVE_ONLY:
+		return TERM_IN;
+	default:
+		return 0;
+	}
+}
+
+static bool read_control(struct mg_work *k, const struct h248_item *lc, bool fresh,
+			 struct mg_want *w)
+{
+	struct control c = { .rtcp = true, .dscp = CTL_DSCP_KEEP, .mode = H248_INACTIVE };
+	struct ctl_term *t = &w->spec.term;
+
+	for (const struct h248_item *i = h248_child(k->in, lc); i; i = h248_next(k->in, i)) {
+		if (!read_property(k, i, fresh, &c, w))
+			return false;
+	}
+	if (c.police && (!c.rate || !c.burst))
+		return mg_fail(k, MG_VALUE, "tman/pol needs tman/sdr and tman/mbs");
+	w->keep.mode = (uint8_t)c.mode;
+	w->keep.no_rtcp = !c.rtcp;
+	w->keep.any_port = !c.filter_port;
+	t->flags = (uint16_t)((t->flags & ~(TERM_IN | TERM_OUT)) | mode_flags(c.mode));
+	t->dscp = (uint8_t)c.dscp;
+	t->rate = c.police ? c.rate : 0;
+	t->burst = c.police ? c.burst : 0;
+	return true;
+}
+
+/* ---- Local and Remote ---- */
+
+/* Ours: to be chosen, or the one that it has. */
+static bool read_local(struct mg_work *k, const struct h248_item *i, struct mg_want *w)
+{
+	struct mg_sdp s;
+
+	if (!mg_sdp_read(k, i->value, &s))
+		return false;
+	if (s.empty)
+		return mg_fail(k, MG_NOT_IMPLEMENTED, "An empty Local is not served: subtract it");
+	w->told |= s.choose_addr || s.choose_port;
+	w->spec.v6 = s.v6;
+	w->keep.rtp = s.rtp;
+	w->keep.mux = s.mux;
+	memcpy(w->spec.note, s.media, sizeof(w->spec.note));
+	if (!s.choose_port)
+		w->spec.port = be16_get(s.addr[0].port);
+	return true;
+}
+
+static bool read_remote(struct mg_work *k, const struct h248_item *i, struct mg_want *w)
+{
+	struct ctl_term *t = &w->spec.term;
+	struct mg_sdp s;
+
+	if (!mg_sdp_read(k, i->value, &s))
+		return false;
+	if (s.choose_addr || s.choose_port)
+		return mg_fail(k, MG_BAD_SDP, "Remote has a $ in it");
+	memset(t->remote, 0, sizeof(t->remote));
+	if (s.empty)
+		return true;
+	t->remote[0] = s.addr[0];
+	t->remote[1] = s.addr[1];
+	return true;
+}
+
+static bool read_stream(struct mg_work *k, const struct h248_item *stream, bool fresh,
+			struct mg_want *w)
+{
+	for (const struct h248_item *i = h248_child(k->in, stream); i; i = h248_next(k->in, i)) {
+		bool good = true;
+
+		if (i->token == H248_LOCAL_CONTROL)
+			good = read_control(k, i, fresh, w);
+		else if (i->token == H248_LOCAL)
+			good = read_local(k, i, w);
+		else if (i->token == H248_REMOTE)
+			good = read_remote(k, i, w);
+		else if (i->token != H248_STATISTICS && i->token != H248_TERMINATION_STATE)
+			good = mg_fail(k, MG_UNKNOWN_DESCRIPTOR, "%.*s in Media is not served",
+				       H248_TEXT(i->name));
+		if (!good)
+			return false;
+	}
+	return true;
+}
+
+static bool read_media(struct mg_work *k, const struct h248_item *media, bool fresh,
+		       struct mg_want *w)
+{
+	const struct h248_item *stream = h248_find(k->in, media, H248_STREAM);
+	uint64_t n;
+
+	if (!stream)
+		return read_stream(k, media, fresh, w);
+	if (!h248_number(stream->value, 255, &n) || n == 0)
+		return bad_value(k, stream);
+	for (const struct h248_item *i = h248_next(k->in, stream); i; i = h248_next(k->in, i)) {
+		if (i->token == H248_STREAM)
+			return mg_fail(k, MG_NOT_IMPLEMENTED, "A termination has one stream");
+	}
+	w->keep.stream = (uint8_t)n;
+	return read_stream(k, stream, fresh, w);
+}
+
+/* ---- Signals and Events ---- */
+
+/* ipnapt/latch; a new descriptor stops what is not in it. */
+static bool read_signals(struct mg_work *k, const struct h248_item *signals, struct mg_want *w)
+{
+	for (const struct h248_item *i = h248_child(k->in, signals); i; i = h248_next(k->in, i)) {
+		const struct h248_item *p = h248_child(k->in, i);
+
+		if (!h248_is(i->name, "ipnapt/latch"))
+			return mg_fail(k, MG_NO_SIGNAL, "%.*s is not served", H248_TEXT(i->name));
+		while (p && !h248_is(p->name, "napt"))
+			p = h248_next(k->in, p);
+		if (p && h248_is(p->value, "OFF")) {
+			w->keep.latched = false;
+		} else if (!p || h248_is(p->value, "LATCH") || h248_is(p->value, "RELATCH")) {
+			w->keep.latched = true;
+			w->spec.begin = true;
+		} else {
+			return bad_value(k, p);
+		}
+	}
+	return true;
+}
+
+static const struct h248_item *param(const struct mg_work *k, const struct h248_item *event,
+				     const char *name)
+{
+	const struct h248_item *p = h248_child(k->in, event);
+
+	while (p && !h248_is(p->name, name))
+		p = h248_next(k->in, p);
+	return p;
+}
+
+static bool read_event(struct mg_work *k, const struct h248_item *i, struct mg_want *w)
+{
+	const struct h248_item *p;
+
+	if (h248_is(i->name, "g/cause")) {
+		w->keep.events |= 1 << MG_EVENT_CAUSE;
+		return true;
+	}
+	if (h248_is(i->name, "hangterm/thb")) {
+		p = param(k, i, "timerx");
+		w->keep.events |= 1 << MG_EVENT_HANG;
+		w->keep.hang_s = 0;
+		return !p || read_number(k, p, HANG_MAX_S, &w->keep.hang_s);
+	}
+	if (h248_is(i->name, "adid/ipstop")) {
+		p = param(k, i, "dt");
+		w->keep.events |= 1 << MG_EVENT_STOP;
+		return !p || read_number(k, p, STOP_MAX_S, &w->spec.term.inactivity);
+	}
+	return mg_fail(k, MG_NO_EVENT, "%.*s is not served", H248_TEXT(i->name));
+}
+
+static bool read_events(struct mg_work *k, const struct h248_item *events, struct mg_want *w)
+{
+	w->keep.events = 0;
+	w->keep.hang_s = 0;
+	w->keep.request = 0;
+	w->spec.term.inactivity = 0;
+	if (events->kind != H248_NONE && !read_number(k, events, UINT32_MAX, &w->keep.request))
+		return false;
+	for (const struct h248_item *i = h248_child(k->in, events); i; i = h248_next(k->in, i)) {
+		if (!read_event(k, i, w))
+			return false;
+	}
+	return true;
+}
+
+/* ---- all of a command ---- */
+
+/* Flags that hang on more than one descriptor. */
+static void settle(struct mg_want *w)
+{
+	struct ctl_term *t = &w->spec.term;
+	uint16_t flags = t->flags & (TERM_IN | TERM_OUT);
+
+	if (w->keep.rtp && !w->keep.no_rtcp)
+		flags |= TERM_RTP;
+	if (flags & TERM_RTP && w->keep.mux)
+		flags |= TERM_RTCP_MUX;
+	if (w->keep.latched)
+		flags |= TERM_LATCH;
+	else if (w->keep.any_port && addr_given(&t->remote[0]))
+		flags |= TERM_LATCH_ADDR;
+	t->flags = flags;
+	w->spec.begin &= w->keep.latched;
+	w->spec.notify = 1 << TERM_ENDED | 1 << TERM_INACTIVE | 1 << TERM_LATCHED;
+	memcpy(w->spec.keep, &w->keep, sizeof(w->keep));
+}
+
+static bool read_descriptor(struct mg_work *k, const struct h248_item *i, bool fresh,
+			    struct mg_want *w)
+{
+	if (i->broken)
+		return mg_fail(k, MG_BAD_COMMAND, "Syntax error in command");
+	switch (i->token) {
+	case H248_MEDIA:
+		return read_media(k, i, fresh, w);
+	case H248_EVENTS:
+		return read_events(k, i, w);
+	case H248_SIGNALS:
+		return read_signals(k, i, w);
+	case H248_STATISTICS:
+	case H248_AUDIT:
+		return true;
+	default:
+		return mg_fail(k, MG_UNKNOWN_DESCRIPTOR, "%.*s is not served", H248_TEXT(i->name));
+	}
+}
+
+bool mg_term_read(struct mg_work *k, const struct h248_item *command, bool fresh, struct mg_want *w)
+{
+	if (fresh && !choose_read(k, command->value, w))
+		return false;
+	for (const struct h248_item *i = h248_child(k->in, command); i; i = h248_next(k->in, i)) {
+		if (!read_descriptor(k, i, fresh, w))
+			return false;
+	}
+	w->keep.heard = server_now(k->m->s);
+	settle(w);
+	return true;
+}
+
+void mg_term_put_local(struct mg_work *k, const struct context *c, uint32_t side)
+{
+	const char *note = (const char *)c->term[side].note,
+		   *tab = memchr(note, '\t', CONTEXT_NOTE_MAX);
+	struct mg_keep keep = mg_keep_get(c, side);
+	char address[ADDR_STR_MAX + 8], text[512];
+	struct sock_addr a;
+
+	if (!tab || !gate_local(k->m->g, c, side, false, &a))
+		return;
+	sdp_address_format(&a.ip, address, sizeof(address));
+	snprintf(text, sizeof(text), "v=0\r\nc=%s\r\nm=%.*s %u %.*s\r\n%s", address,
+		 (int)(tab - note), note, be16_get(a.port),
+		 (int)strnlen(tab + 1, (size_t)(note + CONTEXT_NOTE_MAX - tab - 1)), tab + 1,
+		 keep.mux ? "a=rtcp-mux\r\n" : "");
+	h248_put(&k->o, H248_MEDIA, NULL);
+	h248_open(&k->o);
+	h248_put(&k->o, H248_STREAM, "%u", keep.stream ? keep.stream : 1);
+	h248_open(&k->o);
+	h248_put_octets(&k->o, H248_LOCAL, text, strlen(text));
+	h248_close(&k->o);
+	h248_close(&k->o);
+}
