@@ -235,3 +235,16 @@ const struct ng_stats *ng_stats(const struct ng *n)
 {
 	return &n->stats;
 }
+
+/* ---- H.248 ---- */
+
+const char *const mg_command_name[MG_COMMANDS] = {
+#define NAME(command, name) name,
+	MG_COMMAND_LIST(NAME)
+#undef NAME
+};
+
+const struct mg_stats *mg_stats(const struct mg *m)
+{
+	return &m->stats;
+}

@@ -4,6 +4,7 @@
 
 /* A gateway that keeps what it is told and does nothing else. */
 #include "cp/context/gateway.h"
+#include "cp/h248/mg.h"
 #include "cp/ng/ng.h"
 
 enum { FAKE_CONTEXTS = 400, FAKE_EVENTS = 8, FAKE_SPARSE = 100 };
@@ -26,6 +27,10 @@ struct gateway {
 
 struct ng {
 	struct ng_stats stats;
+};
+
+struct mg {
+	struct mg_stats stats;
 };
 
 /* Tells an event, whose seq is set here. */

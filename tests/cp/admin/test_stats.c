@@ -703,8 +703,7 @@ static void test_metrics_gateway(void **state)
 {
 	static struct ng ng = { .stats = { .again = 11, .rate = 12, .websockets = 13 } };
 	static struct gateway g;
-	static struct mg mg;
-	static struct server s = { .conf = &conf, .gateway = &g, .ng = &ng, .mg = &mg };
+	static struct server s = { .conf = &conf, .gateway = &g, .ng = &ng };
 	char *text;
 
 	(void)state;
@@ -803,7 +802,8 @@ static void test_list(void **state)
 {
 	static struct ng ng;
 	static struct gateway g;
-	static struct server s = { .conf = &conf, .gateway = &g, .ng = &ng };
+	static struct mg mg;
+	static struct server s = { .conf = &conf, .gateway = &g, .ng = &ng, .mg = &mg };
 	const struct listed list[] = {
 #define TABLE(m, ...) ONE(table_stats_.m, __VA_ARGS__)
 #define SERVER(m, ...) ONE(s.stats.m, __VA_ARGS__)
