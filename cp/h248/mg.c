@@ -210,7 +210,8 @@ static void tick(evutil_socket_t fd, short what, void *arg)
 /* The name that others know us by: as configured, or our address. */
 static void name_ourselves(struct mg *m)
 {
-	const struct sock_addr a = { .ip = conf(m)->h248_addr, .port = be16_make(conf(m)->h248_port) };
+	const struct sock_addr a = { .ip = conf(m)->h248_addr,
+				     .port = be16_make(conf(m)->h248_port) };
 	char text[ADDR_STR_MAX];
 
 	ip_format(&a.ip, text, sizeof(text));

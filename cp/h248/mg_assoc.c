@@ -186,14 +186,20 @@ void mg_assoc_free(struct mg *m)
 	requests_drop(m);
 }
 
-/* The next of the list; behind the last one after a pause that is not the same for all (9.2). */
-static void next_controller(struct mg *m)
+static void tell_silent(struct mg *m)
 {
-	struct mg_assoc *a = &m->assoc;
 	char text[ADDR_STR_MAX];
 
 	log_line("h248: the controller %s does not answer",
 		 sock_addr_format(mg_controller(m), text, sizeof(text)));
+}
+
+/* The next of the list; behind the last one after a pause that is not the same for all (9.2). */
+static void next_controller(struct mg *m)
+{
+	struct mg_assoc *a = &m->assoc;
+
+	tell_silent(m);
 	a->handed = false;
 	if (a->controller + 1 < conf(m)->n_h248_controller) {
 		register_with(m, (uint16_t)(a->controller + 1));
@@ -211,6 +217,7 @@ static void lost(struct mg *m)
 		next_controller(m);
 		return;
 	}
+	tell_silent(m);
 	m->assoc.lost = true;
 	register_with(m, m->assoc.controller == 0 && conf(m)->n_h248_controller > 1 ? 1 : 0);
 }

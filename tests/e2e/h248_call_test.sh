@@ -16,12 +16,13 @@ mgc_start()
 	MGC_SAID=$TMP/mgc-$1
 	rm -f "$TMP/mgc-in-$1"
 	mkfifo "$TMP/mgc-in-$1"
-	in_peer env HOME="$TMP" escript "$E2E/mgc.erl" "$1" $H248 "$2" <"$TMP/mgc-in-$1" >"$MGC_SAID" 2>&1 &
-	MGC=$!
-	STARTED+=("$MGC")
+	start "$MGC_SAID" in_peer env HOME="$TMP" sh -c "exec escript '$E2E/mgc.erl' $1 $H248 $2 <'$TMP/mgc-in-$1'"
+	MGC=$PID
 	exec {MGC_IN}>"$TMP/mgc-in-$1"
-	await 20 listens "$NS-peer" $H248 || fail "the controller does not listen: $(tail -n 3 "$MGC_SAID")"
+	await 20 listens_at "$1" $H248 || fail "the controller does not listen: $(tail -n 3 "$MGC_SAID")"
 }
+# By address: the one before may be there yet.
+listens_at() { in_peer ss -Hlun "src $1:$2" | grep -q .; }
 registered() { grep -q "^registered $1 3" "$MGC_SAID"; }
 
 # ask ACTIONS: its reply is in $REPLY, of one line.
@@ -45,7 +46,7 @@ wrong() { grep '^wrong' "$MGC_SAID" && fail "the controller cannot read what the
 # add REALM REMOTE PORT MORE: a termination of an RTP call.
 add()
 {
-	printf '%s ' "Add = ip/\$ { Media { Stream = 1 { LocalControl { Mode = SendReceive, ipdc/realm = \"$1\"$4 }," \
+	printf '%s ' "Add = ip/\$ { Media { Stream = 1 { LocalControl { Mode = SendReceive, ipdc/realm = \"$1\"${4:-} }," \
 		"Local {\\nv=0\\nc=IN IP4 \$\\nm=audio \$ RTP/AVP -\\n}, Remote {\\nv=0\\nc=IN IP4 $2\\nm=audio $3 RTP/AVP -\\n} } }," \
 		"Events = 11 { g/cause, hangterm/thb { timerx = 6 } } }"
 }
@@ -53,6 +54,7 @@ add()
 relay_config 's/^  h248-address: .*/  h248-address: 0.0.0.0/' 's/^  h248-name: .*/  h248-name: mg1.example.net/' \
 	"s|^  h248-controllers: .*|  h248-controllers: [{address: $CONTROL_PEER}, {address: $CONTROL_SIP}]|" >"$TMP/quickstart"
 control_network
+in_relay ip route add "$CONTROL_SIP" via "$CONTROL_PEER"
 start_peer 3480
 contexts() { fl_json status .gateway.contexts; }
 
@@ -62,7 +64,7 @@ await 30 registered restart || fail "the gateway does not register: $(tail -n 3 
 
 # ---- what there is ----
 
-ask 'Context = - { AuditValue = ROOT { Audit { Packages, Media { TerminationState } } } }'
+ask 'Context = - { AuditValue = ROOT { Audit { Packages, Media } } }'
 replied 'PG{g-1,root-2,'
 replied 'root/maxNumberOfContexts='
 
@@ -131,6 +133,7 @@ note "contexts and their names outlive fairlead-cp"
 
 wrong
 kill -9 "$FIRST"
+await 10 ended "$FIRST" || fail "the controller does not end"
 exec {FIRST_IN}>&-
 mgc_start "$CONTROL_SIP" compact
 # What hangs is told, and nobody answers.

@@ -71,9 +71,16 @@ message(Body) ->
 
 ask(Gateway, Actions) ->
 	Text = iolist_to_binary(["MEGACO/3 [127.0.0.1] Transaction = 1 { ", Actions, " }"]),
-	{ok, {'MegacoMessage', _, {'Message', _, _, {transactions, [{transactionRequest, Request}]}}}} =
-		megaco_pretty_text_encoder:decode_message([], dynamic, Text),
-	case megaco:call(Gateway, element(3, Request), []) of
+	case megaco_pretty_text_encoder:decode_message([], dynamic, Text) of
+		{ok, {'MegacoMessage', _,
+		      {'Message', _, _, {transactions, [{transactionRequest, Request}]}}}} ->
+			call(Gateway, element(3, Request));
+		Error ->
+			say("failed ~0p", [Error])
+	end.
+
+call(Gateway, Actions) ->
+	case megaco:call(Gateway, Actions, []) of
 		{3, {ok, Replies}} ->
 			Reply = {transactionReply, {'TransactionReply', 1, asn1_NOVALUE,
 						    {actionReplies, Replies}, asn1_NOVALUE, asn1_NOVALUE}},
