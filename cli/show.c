@@ -95,6 +95,11 @@ static void status_gateway(const json_t *gateway, struct grid *g)
 	if (json_is_object(json_object_get(gateway, "ng")))
 		grid_row(g, "ng commands",
 			 members(json_object_get(gateway, "ng"), buf, sizeof(buf)));
+	if (json_is_object(json_object_get(gateway, "h248"))) {
+		grid_row(g, "h248 controller", get_str(gateway, "h248_controller"));
+		grid_row(g, "h248 commands",
+			 members(json_object_get(gateway, "h248"), buf, sizeof(buf)));
+	}
 }
 
 /* Of a process whose allocator tells; the rest is DPDK's, and dataplane.memory-mb says how much. */

@@ -2,6 +2,7 @@
 #include "status.h"
 
 #include "../context/gateway.h"
+#include "../h248/mg.h"
 #include "../ng/ng.h"
 #include "certs_json.h"
 #include "conns.h"
@@ -72,6 +73,21 @@ json_t *drain_json(const struct server *s)
 			 integer(s->gateway ? gate_stats(s->gateway)->contexts : 0));
 }
 
+/* Who controls the gateway, or is asked to. */
+static void h248_json(const struct server *s, json_t *gateway)
+{
+	char text[ADDR_STR_MAX + 16], addr[ADDR_STR_MAX];
+
+	if (!s->mg) {
+		json_object_set_new(gateway, "h248", json_null());
+		return;
+	}
+	snprintf(text, sizeof(text), "%s, %s",
+		 sock_addr_format(mg_controller(s->mg), addr, sizeof(addr)),
+		 mg_state_name[mg_state(s->mg)]);
+	json_object_set_new(gateway, "h248_controller", json_string(text));
+}
+
 json_t *status_json(const struct server *s)
 {
 	json_t *o =
@@ -85,6 +101,8 @@ json_t *status_json(const struct server *s)
 		json_object_set_new(o, "gateway", json_null());
 	else if (!ng_served(s->ng))
 		json_object_set_new(json_object_get(o, "gateway"), "ng", json_null());
+	if (s->gateway)
+		h248_json(s, json_object_get(o, "gateway"));
 	return o;
 }
 

@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TICK_MS = 100, SOURCE_RATE = 20000 /* messages a second of a controller */ };
+enum {
+	TICK_MS = 100,
+	SOURCE_RATE = 20000, /* transactions a second of a controller */
+	KEPT_MS = 30000,     /* LONG-TIMER (D.1.5): a reply is kept */
+};
 
 const char *const mg_state_name[MG_STATES] = { "registering", "waiting", "served" };
 
@@ -244,7 +248,7 @@ bool mg_start(const struct server *s, struct gateway *g, struct event_base *base
 	for (uint16_t i = 0; i < c->n_h248_controller; i++)
 		m->controller[i] = (struct sock_addr){ c->h248_controller[i].addr,
 						       be16_make(c->h248_controller[i].port) };
-	m->sources = ng_sources_open(SOURCE_RATE, &m->rand.key);
+	m->sources = ng_sources_open(SOURCE_RATE, KEPT_MS, &m->rand.key);
 	m->timer = event_new(base, -1, EV_PERSIST, tick, m);
 	if (!m->sources || !m->timer || !(m->udp = mg_udp_open(m, c, err, errlen))) {
 		mg_stop(m);

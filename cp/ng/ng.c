@@ -359,7 +359,7 @@ static struct ng *ng_create(const struct server *s, struct gateway *g)
 	rand_bytes(&n->call.self, sizeof(n->call.self));
 	n->call.s = s;
 	n->call.g = g;
-	n->sources = ng_sources_open(s->conf->gateway.ng_rate, &key);
+	n->sources = ng_sources_open(s->conf->gateway.ng_rate, NG_KEPT_MS, &key);
 	if (n->sources)
 		return n;
 	free(n);

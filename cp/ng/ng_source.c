@@ -39,7 +39,7 @@ struct ng_pending {
 struct ng_sources {
 	struct siphash_key key;
 	struct meter_rate rate;
-	uint32_t n_kept, n_pending;
+	uint32_t kept_ms, n_kept, n_pending;
 	size_t bytes;
 	struct kept kept;
 	struct pendings bucket[BUCKETS];
@@ -51,13 +51,14 @@ void ng_sources_rate(struct ng_sources *t, uint32_t rate)
 	t->rate = meter_rate_make(rate, 0, 1000);
 }
 
-struct ng_sources *ng_sources_open(uint32_t rate, const struct siphash_key *key)
+struct ng_sources *ng_sources_open(uint32_t rate, uint32_t kept_ms, const struct siphash_key *key)
 {
 	struct ng_sources *t = calloc(1, sizeof(*t));
 
 	if (t) {
 		ng_sources_rate(t, rate);
 		t->key = *key;
+		t->kept_ms = kept_ms;
 		TAILQ_INIT(&t->kept);
 	}
 	return t;
@@ -248,7 +249,7 @@ void ng_sources_answered(struct ng_sources *t, struct ng_pending *p, const void 
 	p->source->pending--;
 	p->answer = copy;
 	p->len = len;
-	p->until_ms = now_ms + NG_KEPT_MS;
+	p->until_ms = now_ms + t->kept_ms;
 	TAILQ_INSERT_TAIL(&t->kept, p, all);
 	TAILQ_INSERT_TAIL(&p->source->kept, p, age);
 	p->source->n_kept++;

@@ -35,8 +35,8 @@ enum ng_verdict {
 	NG_FULL,
 };
 
-/* rate: commands a second and source; 0: any. NULL without memory. */
-struct ng_sources *ng_sources_open(uint32_t rate, const struct siphash_key *key);
+/* rate: commands a second and source; 0: any. Answers are kept for so long. NULL without memory. */
+struct ng_sources *ng_sources_open(uint32_t rate, uint32_t kept_ms, const struct siphash_key *key);
 /* Another rate from now on. */
 void ng_sources_rate(struct ng_sources *t, uint32_t rate);
 void ng_sources_close(struct ng_sources *t);

@@ -248,3 +248,15 @@ const struct mg_stats *mg_stats(const struct mg *m)
 {
 	return &m->stats;
 }
+
+const char *const mg_state_name[MG_STATES] = { "registering", "waiting", "served" };
+
+enum mg_state mg_state(const struct mg *m)
+{
+	return m->state;
+}
+
+const struct sock_addr *mg_controller(const struct mg *m)
+{
+	return &m->controller;
+}

@@ -31,6 +31,8 @@ struct ng {
 
 struct mg {
 	struct mg_stats stats;
+	enum mg_state state;
+	struct sock_addr controller;
 };
 
 /* Tells an event, whose seq is set here. */

@@ -507,7 +507,7 @@ static void only_whom_the_configuration_names(void **state)
 static void a_source_has_a_rate(void **state)
 {
 	struct siphash_key key = { { 1, 2 } };
-	struct ng_sources *t = ng_sources_open(10, &key);
+	struct ng_sources *t = ng_sources_open(10, NG_KEPT_MS, &key);
 	struct ng_from a = { addr("203.0.113.1", 1), 0 }, b = { addr("203.0.113.2", 1), 0 };
 	uint64_t now = 5000;
 	struct ng_pending *p;
@@ -538,7 +538,7 @@ static void a_source_has_a_rate(void **state)
 static void sources_and_answers_are_bounded(void **state)
 {
 	struct siphash_key key = { { 1, 2 } };
-	struct ng_sources *t = ng_sources_open(0, &key);
+	struct ng_sources *t = ng_sources_open(0, NG_KEPT_MS, &key);
 	struct ng_from from = { addr("203.0.113.1", 1), 0 };
 	struct ng_pending *p;
 	const void *kept;
@@ -582,7 +582,7 @@ static enum ng_verdict ask_of(struct ng_sources *t, uint32_t source, const char 
 static void a_source_makes_room_that_was_silent_longest(void **state)
 {
 	struct siphash_key key = { { 1, 2 } };
-	struct ng_sources *t = ng_sources_open(0, &key);
+	struct ng_sources *t = ng_sources_open(0, NG_KEPT_MS, &key);
 	uint64_t now = 10;
 
 	(void)state;
@@ -606,7 +606,7 @@ static void a_source_makes_room_that_was_silent_longest(void **state)
 static void no_source_makes_room_whose_command_is_under_way(void **state)
 {
 	struct siphash_key key = { { 1, 2 } };
-	struct ng_sources *t = ng_sources_open(0, &key);
+	struct ng_sources *t = ng_sources_open(0, NG_KEPT_MS, &key);
 
 	(void)state;
 	for (uint32_t i = 0; i < NG_SOURCES_MAX; i++)
@@ -619,7 +619,7 @@ static void no_source_makes_room_whose_command_is_under_way(void **state)
 static void who_asks_most_pays(void **state)
 {
 	struct siphash_key key = { { 1, 2 } };
-	struct ng_sources *t = ng_sources_open(0, &key);
+	struct ng_sources *t = ng_sources_open(0, NG_KEPT_MS, &key);
 	uint32_t taken = 0;
 	char cookie[16];
 
