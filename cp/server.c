@@ -50,6 +50,7 @@ void server_close(struct server *s)
 	ports_close(s->ports);
 	pending_free(s->pending);
 	table_close(s->table);
+	challenges_free(s->challenges);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -145,6 +146,7 @@ enum dplink_work server_poll(struct server *s)
 
 	asks_over(&s->neighbours, s->now_ms);
 	asks_over(&s->pings, s->now_ms);
+	challenges_over(s->challenges, s->now_ms);
 	heartbeat_look(&s->heartbeat, s->link, s->now_ms);
 	history_turn(s);
 	/* No timer of the wheel's: a dataplane that hangs is not waited for. */

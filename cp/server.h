@@ -8,6 +8,7 @@
  * method. Time is passed in with server_clock(); nothing below reads a clock, but to tell how long
  * something took.
  */
+#include "aka/challenge.h"
 #include "auth/auth.h"
 #include "pending.h"
 #include "dplink.h"
@@ -138,6 +139,7 @@ struct server {
 	struct reload reload;
 	struct cert_life own_cert[OWN_CERTS]; /* in force */
 	struct asks neighbours, pings;	      /* who waits for a worker's answer */
+	struct challenges *challenges;	      /* of AKA; NULL: nobody has asked for any */
 };
 
 /*

@@ -5,6 +5,7 @@
  */
 #include "../session.h"
 #include "access.h"
+#include "aka_rpc.h"
 #include "capture.h"
 #include "config_rpc.h"
 #include "conns.h"
@@ -269,6 +270,8 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "trace.next", "what happened since, now or within wait_ms", "id wait_ms?", OPERATE, .later = trace_next },
 	{ "trace.end", "the trace ends, so that another may begin", "id", OPERATE, .audited = RPC_AUDITED, .call = trace_finish },
 	{ "trace.release", "the trace or capture under way ends, whoever has it; who had it is the result", ADMINISTER, .audited = RPC_AUDITED, .call = trace_release },
+	{ "aka.challenge", "a challenge of SIP Digest AKA from a vector of the home network", AKA_CHALLENGE, OPERATE, .call = rpc_aka_challenge },
+	{ "aka.judge", "what a phone's Authorization header proves", AKA_JUDGE, OPERATE, .call = rpc_aka_judge },
 	{ "rpc.describe", "these methods: parameters, who may call them, whether it is audited", .call = rpc_describe },
 };
 /* clang-format on */

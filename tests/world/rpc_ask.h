@@ -26,7 +26,7 @@ static void ask_done(void *arg, char *line)
 static struct rpc_later *ask_server(struct server *s, const char *method, const char *params)
 {
 	struct rpc_later *l = NULL;
-	char line[512], *text;
+	char line[2048], *text;
 
 	json_decref(answer);
 	answer = NULL;

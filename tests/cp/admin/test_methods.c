@@ -595,7 +595,8 @@ static bool changes_nothing(const char *method)
 		"drops",	  "accounting",	 "connections",	 "tcp",	     "tls",
 		"user.list",	  "config.show", "config.diff",	 "contexts", "context.show",
 		"context.events", "neighbours",	 "routes",	 "ping",     "arping",
-		"records",	  "trace.next",	 "rpc.describe", "capture",
+		"records",	  "trace.next",	 "rpc.describe", "capture",  "aka.challenge",
+		"aka.judge",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
