@@ -42,7 +42,8 @@ struct challenge {
 /* A ring: places are taken in turn, so the next is the one that was taken first. */
 struct challenges {
 	uint32_t next, used;
-	uint32_t look; /* where challenges_over() goes on */
+	uint32_t touched; /* places that were ever taken, the first ones */
+	uint32_t look;	  /* where challenges_over() goes on */
 	uint64_t lost;
 	struct challenge place[CHALLENGES_MAX];
 };
@@ -81,7 +82,7 @@ void challenges_over(struct challenges *t, uint64_t now_ms)
 	enum { STEP = 256 };
 
 	for (uint32_t i = 0; t && t->used > 0 && i < STEP; i++) {
-		struct challenge *c = &t->place[t->look++ % CHALLENGES_MAX];
+		struct challenge *c = &t->place[t->look++ % t->touched];
 
 		if (c->deadline_ms != 0 && c->deadline_ms <= now_ms)
 			challenge_end(t, c);
@@ -120,6 +121,8 @@ bool challenge_make(struct challenges *t, const struct challenge_offer *o,
 		t->lost++;
 	if (t->place[place].deadline_ms == 0)
 		t->used++;
+	if (t->touched <= place)
+		t->touched = place + 1;
 	t->place[place] = c;
 	t->next = (place + 1) % CHALLENGES_MAX;
 	EVP_EncodeBlock((uint8_t *)nonce, (const uint8_t *)&c.nonce, sizeof(c.nonce));

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """For access_aka_test.sh, in fl-peer: access_registrar.py ADDRESS PORT is a registrar over TCP that
-authenticates by AKA. The home network is here, with the key of test set 1 of TS 35.207; challenges
+authenticates by AKA. The home network is here, with the key of test set 2 of TS 35.207 (sipp takes none with the byte of "["); challenges
 and verdicts are Fairlead's, by its control socket. It prints the user of From and the verdict of each
 answer. Of these users it is not itself:
 
@@ -17,9 +17,9 @@ import sys
 
 from gatelib import Rpc, await_that
 
-K = bytes.fromhex("465b5ce8b199b49faa5f0a2ee238a6bc")
-OP = bytes.fromhex("cdc202d5123e20f62b6d676ac72cb318")
-AMF = bytes.fromhex("b9b9")
+K = bytes.fromhex("0396eb317b6d1c36f19c1c84cd6ffd16")
+OP = bytes.fromhex("ff53bade17df5d4e793073ce9d7579fa")
+AMF = bytes.fromhex("af17")
 USER, REALM = "user1_private@home1.net", "home1.net"
 
 

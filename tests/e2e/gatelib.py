@@ -177,7 +177,7 @@ class Rpc:
         self.sock.connect(path)
         self.lines, self.count = self.sock.makefile("rwb"), itertools.count(1)
 
-    def ask(self, method, **params):
+    def ask(self, method, /, **params):
         ident = next(self.count)
         call = {"jsonrpc": "2.0", "id": ident, "method": method, "params": params}
         self.lines.write(json.dumps(call).encode() + b"\n")
