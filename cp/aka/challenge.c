@@ -117,7 +117,7 @@ bool challenge_make(struct challenges *t, const struct challenge_offer *o,
 	memcpy(c.nonce.autn, v->autn, AKA_AUTN);
 	c.nonce.place = place;
 	rand_bytes(c.nonce.random, sizeof(c.nonce.random));
-	if (t->place[place].deadline_ms > o->now_ms)
+	if (t->place[place].deadline_ms > o->now_ms && t->place[place].nc == 0)
 		t->lost++;
 	if (t->place[place].deadline_ms == 0)
 		t->used++;

@@ -43,7 +43,7 @@ void challenges_free(struct challenges *t); /* NULL is fine */
 /* Those whose time is over go; NULL is fine. */
 void challenges_over(struct challenges *t, uint64_t now_ms);
 
-/* That wait or were answered, and how many went for want of a place. */
+/* That wait or were answered, and how many went unanswered for want of a place. */
 uint32_t challenges_count(const struct challenges *t);
 uint64_t challenges_lost(const struct challenges *t);
 

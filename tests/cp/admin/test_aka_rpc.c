@@ -317,6 +317,10 @@ static void no_place(void **state)
 	judged(&phone, "stale");
 	memcpy(nonce, second, sizeof(nonce));
 	judged(&phone, "accepted");
+	/* Of one that was answered nobody misses more than its next count. */
+	assert_true(challenge_make(env.s.challenges, &o, &v, other));
+	judged(&phone, "stale");
+	assert_int_equal(challenges_lost(env.s.challenges), 1);
 }
 
 /* ---- the phone will not ---- */
