@@ -42,6 +42,11 @@ static bool keep(const struct server *s, uint32_t seconds, char *err, size_t err
 	return false;
 }
 
+static uint64_t deadline_in(const struct server *s, uint64_t seconds)
+{
+	return s->now_ms + seconds * 1000;
+}
+
 void drain_resume(struct server *s)
 {
 	char path[CONFIG_STR_MAX + 16];
@@ -57,8 +62,8 @@ void drain_resume(struct server *s)
 
 		s->drain.on = true;
 		if (end)
-			s->drain.deadline =
-			    server_deadline(s, (uint32_t)(left < DRAIN_MAX_S ? left : DRAIN_MAX_S));
+			s->drain.deadline_ms =
+			    deadline_in(s, left < DRAIN_MAX_S ? left : DRAIN_MAX_S);
 		log_line("the node is being drained: no new allocations, no new contexts");
 	} else {
 		log_line("%s is damaged: the node is not being drained", path);
@@ -73,7 +78,7 @@ bool drain_begin(struct server *s, uint32_t seconds, char *err, size_t errlen)
 	if (!keep(s, seconds, err, errlen))
 		return false;
 	s->drain.on = true;
-	s->drain.deadline = seconds ? server_deadline(s, seconds) : 0;
+	s->drain.deadline_ms = seconds ? deadline_in(s, seconds) : 0;
 	if (seconds)
 		log_line("draining: no new allocations and contexts; what is left in %" PRIu32
 			 " s is ended",
@@ -104,7 +109,7 @@ void drain_turn(struct server *s)
 	uint32_t look = DRAIN_LOOK, budget = DRAIN_BUDGET;
 	struct table_alloc *a;
 
-	if (!s->drain.on || !s->drain.deadline || server_now(s) < s->drain.deadline)
+	if (!s->drain.on || !s->drain.deadline_ms || s->now_ms < s->drain.deadline_ms)
 		return;
 	while (budget && (a = table_walk(s->table, &s->drain.alloc_at, &look)) != NULL) {
 		session_del(s, a, SESSION_END_DRAINED);

@@ -14,7 +14,7 @@ struct server;
 
 struct drain {
 	bool on;
-	uint32_t deadline;	       /* as server_deadline() has them; 0: none */
+	uint64_t deadline_ms;	       /* CLOCK_MONOTONIC; 0: none */
 	uint32_t alloc_at, context_at; /* where the walk that ends what is left goes on */
 	uint32_t alternate;	       /* the next of turn.alternate-servers */
 };

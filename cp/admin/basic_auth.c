@@ -20,16 +20,12 @@ static bool pair_digest(const void *pair, size_t len, uint8_t digest[32])
 	return EVP_Digest(pair, len, digest, NULL, EVP_sha256(), NULL) == 1;
 }
 
-/* What is wrong with the line, without its end; NULL: nothing. */
+/* What is wrong with the line; NULL: nothing. */
 static const char *password_fault(const char *line, size_t len)
 {
 	if (len < PASSWORD_MIN)
 		return "has a password of less than 8 bytes";
-	if (len > PASSWORD_MAX)
-		return "has a password of more than 255 bytes";
 	for (size_t i = 0; i < len; i++) {
-		if (line[i] == '\n')
-			return "has more than one line";
 		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
 			return "holds a control character";
 	}
@@ -39,25 +35,21 @@ static const char *password_fault(const char *line, size_t len)
 bool basic_auth_load(struct basic_auth *a, const char *user, const char *file, char *err,
 		     size_t errlen)
 {
-	char text[PASSWORD_MAX + 2], pair[PAIR_MAX], why[128];
+	char line[PASSWORD_MAX + 1], pair[PAIR_MAX], why[128];
 	const char *fault = why;
-	size_t len;
 
 	*a = (struct basic_auth){ .on = file[0] != '\0' };
 	if (!a->on)
 		return true;
-	len = secret_file_load(file, text, 1, sizeof(text) - 1, why, sizeof(why));
-	if (len) {
-		len -= text[len - 1] == '\n';
-		fault = password_fault(text, len);
-	}
+	if (secret_file_line(file, "password", line, PASSWORD_MAX, why, sizeof(why)))
+		fault = password_fault(line, strlen(line));
 	if (!fault) {
-		const int n = snprintf(pair, sizeof(pair), "%s:%.*s", user, (int)len, text);
+		const int n = snprintf(pair, sizeof(pair), "%s:%s", user, line);
 
 		if (n >= (int)sizeof(pair) || !pair_digest(pair, (size_t)n, a->digest))
 			fault = "has a password that cannot be used with this name";
 	}
-	OPENSSL_cleanse(text, sizeof(text));
+	OPENSSL_cleanse(line, sizeof(line));
 	OPENSSL_cleanse(pair, sizeof(pair));
 	if (fault)
 		snprintf(err, errlen, "%s %s", file, fault);

@@ -64,6 +64,7 @@ static const char *status_text(int code)
 		{ 405, "Method Not Allowed" },
 		{ 429, "Too Many Requests" },
 		{ 431, "Request Header Fields Too Large" },
+		{ 503, "Service Unavailable" },
 		{ 505, "HTTP Version Not Supported" },
 	};
 

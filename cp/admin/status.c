@@ -65,11 +65,12 @@ static json_t *bugs_json(const struct server *s)
 
 json_t *drain_json(const struct server *s)
 {
-	const uint32_t now = server_now(s), end = s->drain.deadline;
+	const uint64_t now = s->now_ms, end = s->drain.deadline_ms;
+	const uint64_t left = end > now ? (end - now + 999) / 1000 : 0;
 
 	return json_pack("{s:b, s:o, s:o, s:o}", "on", s->drain.on, "deadline_s",
-			 s->drain.on && end ? integer(end > now ? end - now : 0) : json_null(),
-			 "allocations", integer(table_stats(s->table)->allocs), "contexts",
+			 s->drain.on && end ? integer(left) : json_null(), "allocations",
+			 integer(table_stats(s->table)->allocs), "contexts",
 			 integer(s->gateway ? gate_stats(s->gateway)->contexts : 0));
 }
 

@@ -52,7 +52,7 @@ bool drain_begin(struct server *s, uint32_t seconds, char *err, size_t errlen)
 	snprintf(err, errlen, "the disk is full");
 	drain_asked = seconds;
 	s->drain.on = !drain_fails;
-	s->drain.deadline = seconds ? server_deadline(s, seconds) : 0;
+	s->drain.deadline_ms = seconds ? s->now_ms + seconds * 1000ULL : 0;
 	return !drain_fails;
 }
 
@@ -527,6 +527,7 @@ static void test_drain(void **state)
 
 	drain_fails = false;
 	assert_non_null(allocate(f, 0, "one"));
+	f->server.now_ms += 1; /* between two whole seconds: 60 is told all the same */
 	expect_result(call(f, "drain", json_pack("{s:i}", "deadline_s", 60), NULL),
 		      "{\"on\":true,\"deadline_s\":60,\"allocations\":1,\"contexts\":0}");
 	assert_int_equal(drain_asked, 60);

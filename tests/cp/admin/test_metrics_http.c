@@ -222,6 +222,8 @@ static void probe(uint16_t port, const char *path, int want, const char *says)
 	snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n\r\n", path);
 	exchange(AF_INET, port, request);
 	assert_int_equal(status(text), want);
+	if (want == 503)
+		assert_non_null(strstr(text, "HTTP/1.1 503 Service Unavailable\r\n"));
 	assert_string_equal(strstr(text, "\r\n\r\n") + 4, says);
 }
 

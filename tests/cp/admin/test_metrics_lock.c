@@ -153,7 +153,8 @@ static void files_that_are_no_password(void **state)
 		{ "long enough\n", "can be read by others: its mode must be 0600", 0640 },
 		{ "", "has 0 bytes", 0600 },
 		{ "short\n", "has a password of less than 8 bytes", 0600 },
-		{ "long enough\nand more\n", "has more than one line", 0600 },
+		{ "long enough\nand more\n", "has no password of 1 to 255 bytes on its only line",
+		  0600 },
 		{ "long\tenough\n", "holds a control character", 0600 },
 	};
 	struct basic_auth a;
