@@ -531,10 +531,24 @@ make_user()
 		die "user demo could not be made"
 }
 
-up()
+# lock: for who makes or removes what there is one of; unlock is the other half, as is the end.
+LOCKED=
+lock()
 {
+	[[ -z $LOCKED ]] || return 0
 	exec 9>"$RUN.lock"
 	flock -n 9 || { say "another one is at work; waiting for it"; flock 9; }
+	LOCKED=1
+}
+unlock()
+{
+	exec 9>&-
+	LOCKED=
+}
+
+up()
+{
+	lock
 	install_packages build run check
 	make_directories
 	make_config
@@ -547,13 +561,14 @@ up()
 	start_dp
 	start_cp
 	make_user
-	exec 9>&-
+	unlock
 	say "ready"
 }
 
 down()
 {
 	local ns dir
+	lock
 	stop fairlead-cp
 	stop fairlead-dp
 	[[ -z ${FAIRLEAD_NICS:-} ]] || { give_nic client0 fl-client; give_nic peer0 fl-peer; }
@@ -567,6 +582,7 @@ down()
 		[[ ! -d $dir ]] || find "$dir" -mindepth 1 -delete
 		mountpoint -q "$dir" || rm -rf "$dir" # a file system of its own stays
 	done
+	unlock
 	say "everything is down"
 }
 

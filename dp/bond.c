@@ -20,18 +20,19 @@
 enum { LINK_CHECK_MS = 10 }; /* of members that do not tell by an interrupt */
 
 /*
- * What comes to the bond's address must pass each member's filter. The driver gives members that
- * address, but not for LACP, where it only lets all multicast in.
+ * What comes to the bond's address must pass each member's filter. The driver gives the active one
+ * that address where it can have another at all; for LACP, where all of them need it, it only lets
+ * all multicast in.
  */
-static void members_hear(const uint16_t *id_of, uint16_t n, uint16_t bond)
+static void members_hear(const uint16_t *id_of, uint16_t n, uint16_t bond, bool lacp)
 {
-	struct rte_ether_addr mac;
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_ether_addr mac;
 
-	if (rte_eth_macaddr_get(bond, &mac) < 0)
-		return;
-	for (uint16_t i = 0; i < n; i++)
-		if (rte_eth_dev_default_mac_addr_set(id_of[i], &mac) < 0)
+		if (rte_eth_macaddr_get(lacp ? bond : id_of[i], &mac) == 0 &&
+		    rte_eth_dev_default_mac_addr_set(id_of[i], &mac) < 0)
 			rte_eth_promiscuous_enable(id_of[i]);
+	}
 }
 
 bool bond_make(const struct config_port *c, const uint16_t *id_of, uint16_t n, uint16_t *id,
@@ -52,8 +53,7 @@ bool bond_make(const struct config_port *c, const uint16_t *id_of, uint16_t n, u
 		if (*why < 0)
 			return false;
 	}
-	if (lacp)
-		members_hear(id_of, n, *id);
+	members_hear(id_of, n, *id, lacp);
 	/* Sessions of one client must not share a member because they share its address. */
 	*why = lacp ? rte_eth_bond_xmit_policy_set(*id, BALANCE_XMIT_POLICY_LAYER34)
 		    : rte_eth_bond_link_monitoring_set(*id, LINK_CHECK_MS);

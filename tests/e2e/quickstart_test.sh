@@ -51,7 +51,16 @@ quickstart --detach
 assert_eq "fairlead-dp while fairlead-cp was replaced" "$(dp_pid)" "$dp"
 assert "attached again" attached
 
-quickstart --down
+# Who takes it down waits for who is about to bring it up.
+start "$TMP/held" flock --no-fork "$RUN.lock" sh -c "echo held; exec sleep 600"
+HOLDER=$PID
+await 10 grep -q held "$TMP/held" || fail "the lock is not to be had"
+start "$TMP/down.log" "$ROOT/conf/quickstart.sh" --down
+DOWN=$PID
+await 10 grep -q "another one is at work" "$TMP/down.log" || fail "--down waits for nobody: $(cat "$TMP/down.log")"
+! ended "$dp" || fail "--down does not wait"
+kill "$HOLDER"
+await 60 ended "$DOWN" || fail "--down does not end: $(cat "$TMP/down.log")"
 assert "fairlead-dp has ended" ended "$dp"
 for ns in fl-client fl-relay fl-peer; do
 	! ip netns list | grep -qw -- "$ns" || fail "namespace $ns is still there"
