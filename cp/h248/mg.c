@@ -38,9 +38,9 @@ void mg_send(struct mg *m, const struct sock_addr *to, const char *p, size_t len
 	mg_udp_send(m->udp, to, p, len);
 }
 
-void mg_begin(struct mg *m, struct h248_out *o)
+void mg_begin(const struct mg *m, struct h248_out *o, char *p, size_t len)
 {
-	h248_begin(o, m->out, sizeof(m->out), conf(m)->h248_brief, m->assoc.version, m->mid);
+	h248_begin(o, p, len, conf(m)->h248_brief, m->assoc.version, m->mid);
 }
 
 /* An error of a whole message, or of a transaction (id 0: not even its number could be read). */
@@ -49,7 +49,7 @@ static void answer_error(struct mg *m, const struct sock_addr *to, bool message,
 {
 	struct h248_out o;
 
-	mg_begin(m, &o);
+	mg_begin(m, &o, m->out, sizeof(m->out));
 	if (message) {
 		h248_put_error(&o, code, text);
 	} else {
@@ -159,7 +159,7 @@ static void take_item(struct mg *m, const struct sock_addr *from, const struct h
 
 static bool is_controller(const struct mg *m, const struct ip_addr *ip)
 {
-	for (uint16_t i = 0; i < conf(m)->n_h248_controller; i++) {
+	for (uint16_t i = 0; i < m->n_controller; i++) {
 		if (ip_eq(&m->controller[i].ip, ip))
 			return true;
 	}
@@ -245,9 +245,10 @@ bool mg_start(const struct server *s, struct gateway *g, struct event_base *base
 	m->base = base;
 	rand_init(&m->rand);
 	name_ourselves(m);
-	for (uint16_t i = 0; i < c->n_h248_controller; i++)
-		m->controller[i] = (struct sock_addr){ c->h248_controller[i].addr,
-						       be16_make(c->h248_controller[i].port) };
+	for (; m->n_controller < c->n_h248_controller; m->n_controller++)
+		m->controller[m->n_controller] =
+		    (struct sock_addr){ c->h248_controller[m->n_controller].addr,
+					be16_make(c->h248_controller[m->n_controller].port) };
 	m->sources = ng_sources_open(SOURCE_RATE, KEPT_MS, &m->rand.key);
 	m->timer = event_new(base, -1, EV_PERSIST, tick, m);
 	if (!m->sources || !m->timer || !(m->udp = mg_udp_open(m, c, err, errlen))) {

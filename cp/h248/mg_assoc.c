@@ -43,7 +43,7 @@ uint32_t mg_request_begin(struct mg *m, struct h248_out *o)
 {
 	m->assoc.last_id++;
 	m->assoc.last_id += m->assoc.last_id == 0;
-	mg_begin(m, o);
+	mg_begin(m, o, m->request, sizeof(m->request));
 	h248_put(o, H248_TRANSACTION, "%u", m->assoc.last_id);
 	h248_open(o);
 	return m->assoc.last_id;
@@ -201,7 +201,7 @@ static void next_controller(struct mg *m)
 
 	tell_silent(m);
 	a->handed = false;
-	if (a->controller + 1 < conf(m)->n_h248_controller) {
+	if (a->controller + 1 < m->n_controller) {
 		register_with(m, (uint16_t)(a->controller + 1));
 		return;
 	}
@@ -219,14 +219,17 @@ static void lost(struct mg *m)
 	}
 	tell_silent(m);
 	m->assoc.lost = true;
-	register_with(m, m->assoc.controller == 0 && conf(m)->n_h248_controller > 1 ? 1 : 0);
+	register_with(m, m->assoc.controller == 0 && m->n_controller > 1 ? 1 : 0);
 }
 
 bool mg_assoc_hand_over(struct mg *m, struct h248_text to)
 {
-	for (uint16_t i = 0; i < conf(m)->n_h248_controller; i++) {
+	for (uint16_t i = 0; i < m->n_controller; i++) {
 		char text[ADDR_STR_MAX], want[MG_MID_MAX];
 		const struct sock_addr *a = &m->controller[i];
+
+		if (i == m->assoc.controller)
+			continue;
 
 		ip_format(&a->ip, text, sizeof(text));
 		snprintf(want, sizeof(want), "[%s]:%u", text, be16_get(a->port));
@@ -257,8 +260,13 @@ static void registered(struct mg *m, const struct h248_item *reply)
 	}
 	i = h248_find(in, i, H248_SERVICES);
 	to = i ? h248_find(in, i, H248_MGC_ID_TO_TRY) : NULL;
-	if (to && mg_assoc_hand_over(m, to->value))
+	/* Not for ever from one to the other. */
+	if (to && m->assoc.hops++ < m->n_controller && mg_assoc_hand_over(m, to->value))
 		return;
+	if (to) {
+		next_controller(m);
+		return;
+	}
 	version = i ? h248_find(in, i, H248_VERSION) : NULL;
 	if (version &&
 	    (!h248_number(version->value, 99, &n) || n < MG_VERSION_MIN || n > H248_VERSION_MAX)) {
@@ -268,6 +276,7 @@ static void registered(struct mg *m, const struct h248_item *reply)
 	m->assoc.version = version ? (unsigned)n : in->version;
 	m->assoc.state = MG_SERVED;
 	m->assoc.lost = m->assoc.handed = false;
+	m->assoc.hops = 0;
 	m->assoc.heard_ms = m->s->now_ms;
 	log_line("h248: the controller %s is in charge, version %u",
 		 sock_addr_format(mg_controller(m), text, sizeof(text)), m->assoc.version);
@@ -280,7 +289,7 @@ static void acknowledge(struct mg *m, const struct h248_item *reply)
 	char id[16];
 
 	snprintf(id, sizeof(id), "%.*s", H248_TEXT(reply->value));
-	mg_begin(m, &o);
+	mg_begin(m, &o, m->out, sizeof(m->out));
 	h248_put(&o, H248_RESPONSE_ACK, NULL);
 	h248_open(&o);
 	h248_put_name(&o, id, NULL);
@@ -360,8 +369,10 @@ void mg_assoc_tick(struct mg *m)
 
 	if (a->handed && a->controller != a->handed_to)
 		register_with(m, a->handed_to);
-	if (a->state == MG_WAITING && m->s->now_ms >= a->next_ms)
+	if (a->state == MG_WAITING && m->s->now_ms >= a->next_ms) {
+		a->hops = 0;
 		register_with(m, 0);
+	}
 	for (struct mg_request *r = a->request; r; r = r->next) {
 		if (m->s->now_ms < r->again_ms)
 			continue;

@@ -141,6 +141,7 @@ static bool modify(struct mg_work *k, const struct h248_item *i)
 	if (!mg_is_ours(k->c))
 		return mg_fail(k, MG_NOT_YOURS, "The context is of another protocol's controller");
 	term_spec(k->m->g, k->c, side, &w.spec);
+	gate_local(k->m->g, k->c, side, false, &w.local);
 	w.keep = mg_keep_get(k->c, side);
 	if (!mg_term_read(k, i, false, &w))
 		return false;
@@ -228,7 +229,7 @@ static bool service_change(struct mg_work *k, const struct h248_item *i)
 
 static bool run(struct mg_work *k, const struct h248_item *i)
 {
-	if (i->broken && !h248_child(k->in, i))
+	if (!i->value.len || (i->broken && !h248_child(k->in, i)))
 		return mg_fail(k, MG_BAD_COMMAND, "Syntax error in command");
 	if (i->kind != H248_WORD)
 		return mg_fail(k, MG_NOT_IMPLEMENTED, "Lists of terminations are not served");
@@ -262,6 +263,8 @@ bool mg_command(struct mg_work *k, const struct h248_item *i)
 		return true;
 	k->m->stats.errors[command]++;
 	k->o = before;
+	if (i->kind != H248_WORD || !i->value.len)
+		return false; /* what it is of cannot be said back */
 	h248_put(&k->o, i->token, "%.*s", H248_TEXT(i->value));
 	h248_open(&k->o);
 	h248_put_error(&k->o, k->code, k->text);

@@ -17,6 +17,7 @@ enum {
 	MG_VERSION_MIN = 1,
 	MG_MID_MAX = CONFIG_STR_MAX + 16,
 	MG_NAME_MAX = 65, /* of a termination, NUL included */
+	MG_REQUEST_BYTES_MAX = 1024,
 };
 
 /* Error codes (H.248.8) that are sent. */
@@ -76,6 +77,7 @@ struct mg_assoc {
 	bool lost;	     /* there was another controller before this one */
 	bool handed;	     /* and that one wants us to go to */
 	uint16_t handed_to;
+	uint16_t hops;	   /* since one was in charge */
 	uint32_t last_id;  /* of our transactions */
 	uint64_t next_ms;  /* MG_WAITING: when another round begins */
 	uint64_t heard_ms; /* the controller's last message */
@@ -102,13 +104,16 @@ struct mg {
 	uint64_t told;	     /* events of the gateway that were looked at */
 	uint32_t looked;     /* cursor over all contexts, for those that hang */
 	struct sock_addr controller[CONFIG_H248_CONTROLLERS_MAX];
+	uint16_t n_controller;
 	struct mg_stats stats;
 	char mid[MG_MID_MAX];
 	struct h248_message in, run; /* the message that came, and one that has waited */
 	const char *text;	     /* of the one that came */
 	size_t len;
 	struct sdp sdp;
-	char out[H248_MESSAGE_MAX], part[H248_MESSAGE_MAX];
+	/* A reply, what its action in hand has of it, and a request, which may be made meanwhile.
+	 */
+	char out[H248_MESSAGE_MAX], part[H248_MESSAGE_MAX], request[MG_REQUEST_BYTES_MAX];
 };
 
 /* ---- mg.c ---- */
@@ -116,8 +121,8 @@ struct mg {
 /* A message of whoever. */
 void mg_take(struct mg *m, const struct sock_addr *from, const char *p, size_t len);
 void mg_send(struct mg *m, const struct sock_addr *to, const char *p, size_t len);
-/* Begins a message of ours into m->out. */
-void mg_begin(struct mg *m, struct h248_out *o);
+/* Begins a message of ours into p. */
+void mg_begin(const struct mg *m, struct h248_out *o, char *p, size_t len);
 
 /* ---- mg_udp.c ---- */
 
@@ -137,7 +142,8 @@ void mg_assoc_heard(struct mg *m);
 /* A reply, or Pending, to a request of ours. */
 void mg_assoc_reply(struct mg *m, const struct h248_item *reply);
 void mg_assoc_pending(struct mg *m, const struct h248_item *pending);
-/* The controller hands us over, soon, to the one named. False: it is not in the configuration. */
+/* The controller hands us over, soon, to the one named. False: the configuration has no other of
+ * that name. */
 bool mg_assoc_hand_over(struct mg *m, struct h248_text to);
 /* Sends a request whose message stands in o, begun by mg_request_begin(). */
 uint32_t mg_request_begin(struct mg *m, struct h248_out *o);
@@ -214,7 +220,8 @@ static inline bool mg_is_ours(const struct context *c)
 struct mg_want {
 	struct term_spec spec;
 	struct mg_keep keep;
-	bool told; /* its local address was to be chosen: it is in the reply */
+	bool told;		/* its local address was to be chosen: it is in the reply */
+	struct sock_addr local; /* that it has; all zeros: it is to be added */
 };
 
 /* A context as its number on the wire, and back; NULL: there is none. */

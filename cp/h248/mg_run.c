@@ -159,13 +159,13 @@ static void run(struct mg *m, const struct h248_message *in, const struct h248_i
 	struct h248_out reply;
 
 	k = (struct mg_work){ .m = m, .in = in, .counted = counted, .n_counted = n };
-	mg_begin(m, &reply);
+	mg_begin(m, &reply, m->out, sizeof(m->out));
 	h248_put(&reply, H248_REPLY, "%.*s", H248_TEXT(t->value));
 	h248_open(&reply);
 	run_actions(&k, &reply, t);
 	h248_close(&reply);
 	if (reply.w.failed) {
-		mg_begin(m, &reply);
+		mg_begin(m, &reply, m->out, sizeof(m->out));
 		h248_put(&reply, H248_REPLY, "%.*s", H248_TEXT(t->value));
 		h248_open(&reply);
 		h248_put_error(&reply, MG_TOO_LONG, "The reply is longer than a message may be");

@@ -262,6 +262,13 @@ static bool read_local(struct mg_work *k, const struct h248_item *i, struct mg_w
 		return false;
 	if (s.empty)
 		return mg_fail(k, MG_NOT_IMPLEMENTED, "An empty Local is not served: subtract it");
+	if (addr_given(&w->local) &&
+	    ((!s.choose_addr && !ip_eq(&s.addr[0].ip, &w->local.ip)) ||
+	     s.v6 == ip_is_v4(&w->local.ip) ||
+	     (!s.choose_port && be16_get(s.addr[0].port) != be16_get(w->local.port))))
+		return mg_fail(k, MG_VALUE, "The address of a termination does not change");
+	if (!addr_given(&w->local) && !s.choose_addr)
+		return mg_fail(k, MG_VALUE, "The gateway chooses the address: c= has no $");
 	w->told |= s.choose_addr || s.choose_port;
 	w->spec.v6 = s.v6;
 	w->keep.rtp = s.rtp;

@@ -103,6 +103,7 @@ static void test_refused(void **state)
 	static const char *const reply[] = {
 		"ServiceChange = ROOT { Error = 406 { \"no\" } }",
 		"ServiceChange = ROOT { Services { Version = 4 } }",
+		"ServiceChange = ROOT { Services { MgcIdToTry = [127.0.0.1] } }",
 		"ServiceChange = ROOT { Services { MgcIdToTry = [127.0.0.2] } }",
 	};
 
@@ -121,6 +122,37 @@ static void test_refused(void **state)
 		mg_register(&w, 1);
 		mg_world_close(&w);
 	}
+}
+
+/* Controllers that send us to each other are asked no more often than there are of them. */
+static void test_sent_round(void **state)
+{
+	static struct mg_world w;
+	uint64_t asked;
+	int i;
+
+	(void)state;
+	mg_world_open(&w, false);
+	for (i = 0; i < 20 && mg_state(w.mg) == MG_REGISTERING; i++) {
+		char text[256];
+
+		if (mg_hear(&w, i & 1, &m)) {
+			snprintf(text, sizeof(text),
+				 "MEGACO/1 [127.0.0.%d] Reply = %.*s { Context = - { ServiceChange "
+				 "= ROOT { "
+				 "Services { MgcIdToTry = [127.0.0.%d] } } } }",
+				 (i & 1) + 1, H248_TEXT(h248_child(&m, &m.item[0])->value),
+				 2 - (i & 1));
+			mg_say(&w, i & 1, text);
+		}
+		mg_pass(&w, 100);
+	}
+	assert_int_equal(mg_state(w.mg), MG_WAITING);
+	asked = mg_stats(w.mg)->registrations;
+	assert_true(asked <= 4);
+	mg_pass(&w, 3000);
+	assert_int_equal(mg_stats(w.mg)->registrations, asked + 1);
+	mg_world_close(&w);
 }
 
 static void test_hand_over(void **state)
@@ -206,6 +238,18 @@ static void test_call(void **state)
 	assert_int_equal(c->term[0].term.dscp, CTL_DSCP_KEEP);
 	assert_int_equal(c->term[0].term.rate, 0);
 	assert_int_equal(be16_get(c->term[0].term.remote[0].port), 40000);
+	/* Its address stays: said back it is fine, another is not. */
+	ask(w,
+	    "Context = %u { Modify = %s { Media { Local {\nc=IN IP4 192.0.2.11\nm=audio %u RTP/AVP "
+	    "8\n} } } }",
+	    n, name[0], be16_get(c->term[0].term.local.port));
+	mg_has(w, "Modify = ");
+	assert_null(strstr(w->in, "Error"));
+	ask(w,
+	    "Context = %u { Modify = %s { Media { Local {\nc=IN IP4 192.0.2.11\nm=audio 9 RTP/AVP "
+	    "8\n} } } }",
+	    n, name[0]);
+	mg_has(w, "Error = 449");
 	ask(w, "Context = %u { Subtract = %s, Subtract = %s }", n, name[0], name[1]);
 	mg_has(w, "Subtract = ");
 	assert_int_equal(contexts(w), 0);
@@ -360,6 +404,10 @@ static void test_errors(void **state)
 		{ "Context = - { Modify = ROOT { Events = 1 { ocp/mg_overload } } }", 451 },
 		{ "Context = - { ServiceChange = ROOT { Services { Method = Restart } } }", 501 },
 		{ "Context = %u { Move = ip/access/1 }", 501 },
+		{ "Context = %u { Modify = [ip/access/1, ip/access/2] }", 501 },
+		{ "Context = $ { Add = ip/$ { Media { Local {\nc=IN IP4 192.0.2.11\nm=audio $ "
+		  "RTP/AVP -\n} } } }",
+		  449 },
 		{ "Context = * { Subtract = * }", 501 },
 		{ "Context = %u { Topology { a, b, Oneway }, Modify = * }", 444 },
 		{ "Context = %u { }", 422 },
@@ -555,6 +603,7 @@ int main(void)
 		cmocka_unit_test(test_register),
 		cmocka_unit_test(test_before_the_reply),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_sent_round),
 		IN_WORLD(test_hand_over),
 		IN_WORLD(test_failover),
 		IN_WORLD(test_warm_boot),
