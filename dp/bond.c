@@ -20,18 +20,25 @@
 enum { LINK_CHECK_MS = 10 }; /* of members that do not tell by an interrupt */
 
 /*
- * What comes to the bond's address must pass each member's filter. The driver gives the active one
- * that address where it can have another at all; for LACP, where all of them need it, it only lets
- * all multicast in.
+ * What comes to the bond's address must pass each member's filter. For LACP, where all of them need
+ * it, the driver only lets all multicast in. Else it gives the active one that address, and all
+ * that the bond hears; where a member can have no other address, that is everything.
  */
 static void members_hear(const uint16_t *id_of, uint16_t n, uint16_t bond, bool lacp)
 {
-	for (uint16_t i = 0; i < n; i++) {
-		struct rte_ether_addr mac;
+	struct rte_ether_addr mac;
 
-		if (rte_eth_macaddr_get(lacp ? bond : id_of[i], &mac) == 0 &&
-		    rte_eth_dev_default_mac_addr_set(id_of[i], &mac) < 0)
-			rte_eth_promiscuous_enable(id_of[i]);
+	if (rte_eth_macaddr_get(bond, &mac) < 0)
+		return;
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_ether_addr own;
+		const bool other =
+		    rte_eth_macaddr_get(id_of[i], &own) == 0 && !rte_is_same_ether_addr(&own, &mac);
+
+		if (rte_eth_dev_default_mac_addr_set(id_of[i], &mac) < 0)
+			rte_eth_promiscuous_enable(lacp ? id_of[i] : bond);
+		else if (!lacp && other) /* the driver's turn, when it is active */
+			rte_eth_dev_default_mac_addr_set(id_of[i], &own);
 	}
 }
 
