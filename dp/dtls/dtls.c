@@ -77,6 +77,19 @@ void dtls_abandon(struct worker *w, struct dtls_conn *c, enum tcp_end why)
 
 /* ---- in ---- */
 
+static void drop_tell(struct worker *w, const struct dtls_app *app, const struct dtls_at *at)
+{
+	if (app->dropped)
+		app->dropped(w, at);
+}
+
+void assoc_drop(struct worker *w, const struct dtls_app *app, const struct dtls_at *at,
+		struct rte_mbuf *m, enum drop why)
+{
+	drop_tell(w, app, at);
+	pkt_drop(w, m, why);
+}
+
 /*
  * It has not got our last flight (RFC 6347 4.2.4): that goes again as it was, numbers and all, or a
  * nonce would serve twice; what had come of it before is a replay.
@@ -187,6 +200,7 @@ static void record_among(struct worker *w, struct dtls_conn *c, const struct dtl
 
 	if (why != DROP_NONE) {
 		count(w, CNT_MADE);
+		drop_tell(w, c->app, &c->at);
 		drop_n(w, why, 1);
 		return;
 	}
@@ -205,7 +219,7 @@ static void record_last(struct worker *w, struct dtls_conn *c, const struct dtls
 	const enum drop why = record_input(w, c, rec, &plain, &len, &mine);
 
 	if (unlikely(why != DROP_NONE)) {
-		pkt_drop(w, m, why);
+		assoc_drop(w, c->app, &c->at, m, why);
 	} else if (unlikely(mine)) {
 		pkt_consume(w, m);
 	} else {
@@ -219,6 +233,8 @@ static void record_last(struct worker *w, struct dtls_conn *c, const struct dtls
 void open_datagram(struct worker *w, struct dtls_conn *c, struct rte_mbuf *m)
 {
 	struct rd r = rd_init(rte_pktmbuf_mtod(m, const void *), m->data_len);
+	const struct dtls_app *app = c->app;
+	const struct dtls_at at = c->at; /* c may end by a record */
 	const uint32_t gen = c->gen;
 	struct dtls_record rec;
 
@@ -229,7 +245,7 @@ void open_datagram(struct worker *w, struct dtls_conn *c, struct rte_mbuf *m)
 		}
 		record_among(w, c, &rec);
 	}
-	pkt_drop(w, m, r.failed ? DROP_DTLS_BAD : DROP_DTLS_CLOSED);
+	assoc_drop(w, app, &at, m, r.failed ? DROP_DTLS_BAD : DROP_DTLS_CLOSED);
 }
 
 /* Without keys an alert may be anybody's, and ends nothing: the handshake has an end by time. */
@@ -254,17 +270,17 @@ void dtls_input(struct worker *w, struct pkt *p, const struct dtls_at *at,
 	struct rd r;
 
 	if (unlikely(m->nb_segs > 1)) {
-		pkt_drop(w, m, DROP_DTLS_BAD);
+		assoc_drop(w, app, at, m, DROP_DTLS_BAD);
 		return;
 	}
 	r = rd_init(rte_pktmbuf_mtod_offset(m, const void *, off), pkt_payload_len(p));
 	if (unlikely(!dtls_record_read(&r, &rec))) {
-		pkt_drop(w, m, DROP_DTLS_BAD);
+		assoc_drop(w, app, at, m, DROP_DTLS_BAD);
 		return;
 	}
 	/* Of what keys protect the tag tells. */
 	if (unlikely(dtls_epoch(&rec) == 0 && !pkt_l4_csum_ok(w, p))) {
-		pkt_drop(w, m, DROP_UDP_CSUM);
+		assoc_drop(w, app, at, m, DROP_UDP_CSUM);
 		return;
 	}
 	rte_pktmbuf_adj(m, (uint16_t)off);
@@ -272,11 +288,11 @@ void dtls_input(struct worker *w, struct pkt *p, const struct dtls_at *at,
 	if (hello_is(&rec)) {
 		greet_hello(w, m, at, &rec, c, app);
 	} else if (unlikely(!c)) {
-		pkt_drop(w, m, DROP_DTLS_NONE);
+		assoc_drop(w, app, at, m, DROP_DTLS_NONE);
 	} else if (likely(c->state == DTLS_OPEN)) {
 		open_datagram(w, c, m);
 	} else if (unlikely(has_plain_alert(m))) {
-		pkt_drop(w, m, DROP_DTLS_EPOCH);
+		assoc_drop(w, app, at, m, DROP_DTLS_EPOCH);
 	} else {
 		assoc_keep(w, c, m);
 		greet_go(w, c);

@@ -48,6 +48,8 @@ struct dtls_app {
 	void (*failed)(struct worker *w, struct dtls_conn *c, enum tcp_end why);
 	/* A datagram that the other side sent: what m holds, a byte at least. Takes m. */
 	void (*message)(struct worker *w, struct dtls_conn *c, struct rte_mbuf *m);
+	/* Something that came there goes nowhere. NULL: who owns it does not count. */
+	void (*dropped)(struct worker *w, const struct dtls_at *at);
 	/* It is over: an association that had been open. */
 	void (*ended)(struct worker *w, struct dtls_conn *c, enum tcp_end why);
 	/* Of the session that it has, SLOT_NONE: none. */

@@ -136,6 +136,9 @@ void greet_patience(struct worker *w);
 
 /* A datagram, which m holds; where the other side is a port of ours, within. Takes m. */
 void assoc_send(struct worker *w, struct rte_mbuf *m, const struct dtls_at *at);
+/* What came to at goes nowhere: its owner hears of it. Takes m. */
+void assoc_drop(struct worker *w, const struct dtls_app *app, const struct dtls_at *at,
+		struct rte_mbuf *m, enum drop why);
 /* Its keys seal it. */
 void open_alert(struct worker *w, struct dtls_conn *c, uint8_t level, uint8_t alert);
 

@@ -162,7 +162,7 @@ static void greet_new(struct worker *w, const struct dtls_at *at, struct rte_mbu
 	if (c)
 		hello_begin(&c->join, h);
 	if (!c || !greet_enter(w, c)) {
-		pkt_drop(w, m, DROP_DTLS_BUSY);
+		assoc_drop(w, app, at, m, DROP_DTLS_BUSY);
 		return;
 	}
 	assoc_keep(w, c, m);
@@ -206,16 +206,16 @@ void greet_hello(struct worker *w, struct rte_mbuf *m, const struct dtls_at *at,
 	struct hello h;
 
 	if (!hello_read(rec, &h)) {
-		pkt_drop(w, m, DROP_DTLS_HELLO);
+		assoc_drop(w, app, at, m, DROP_DTLS_HELLO);
 		return;
 	}
 	if (c && c->client && c->state != DTLS_OPEN) {
-		pkt_drop(w, m, DROP_DTLS_ROLE);
+		assoc_drop(w, app, at, m, DROP_DTLS_ROLE);
 		return;
 	}
 	if (h.at || (c && is_same(c, &h))) {
 		if (!is_greeting(c)) {
-			pkt_drop(w, m, h.at ? DROP_DTLS_HELLO : DROP_DTLS_EPOCH);
+			assoc_drop(w, app, at, m, h.at ? DROP_DTLS_HELLO : DROP_DTLS_EPOCH);
 			return;
 		}
 		assoc_keep(w, c, m);
@@ -226,7 +226,7 @@ void greet_hello(struct worker *w, struct rte_mbuf *m, const struct dtls_at *at,
 		if (rate_allow(w->binding_rate, &at->remote.ip, w->now_ms))
 			verify_send(w, m, &h, at);
 		else
-			pkt_drop(w, m, DROP_DTLS_RATE);
+			assoc_drop(w, app, at, m, DROP_DTLS_RATE);
 		return;
 	}
 	/* RFC 6347 4.2.8: it is where it says, and begins anew. */
@@ -253,7 +253,7 @@ static void hello_collect(struct worker *w, struct dtls_conn *c, struct rte_mbuf
 		len = hello_add(&c->join, &h, c->handshake->in);
 	}
 	if (len < 0) {
-		pkt_drop(w, m, DROP_DTLS_HELLO);
+		assoc_drop(w, c->app, &c->at, m, DROP_DTLS_HELLO);
 		return;
 	}
 	pkt_consume(w, m);
@@ -282,10 +282,11 @@ void greet_go(struct worker *w, struct dtls_conn *c)
 
 /* ---- what crypto threads say ---- */
 
-/* Datagrams of OpenSSL's. */
-static void flight_send(struct worker *w, const struct dtls_conn *c, const struct handshake *s)
+/* Datagrams, a length before each. */
+static void flight_send(struct worker *w, const struct dtls_conn *c, const uint8_t *flight,
+			uint32_t len)
 {
-	struct rd r = rd_init(s->out, s->out_len);
+	struct rd r = rd_init(flight, len);
 
 	while (rd_left(&r)) {
 		const uint16_t n = rd_u16(&r);
@@ -305,8 +306,9 @@ static void flight_send(struct worker *w, const struct dtls_conn *c, const struc
 }
 
 /*
- * Our last flight, as it went, for who has not got it: OpenSSL is gone by then. Where its timer was
- * over it sent the flight before once more, in front.
+ * Our last flight, also for who has not got it: OpenSSL is gone by then. Where its timer was over
+ * it sent the flight before once more, in front. Who has finished has had that: it would only take
+ * the places in which the last flight is kept on the other side (DTLS_KEPT).
  */
 static void last_keep(struct dtls_conn *c, const struct handshake *s)
 {
@@ -373,8 +375,8 @@ void greet_late(struct worker *w, struct dtls_conn *c)
 
 static void greet_take(struct worker *w, struct dtls_conn *c, const struct handshake *s)
 {
-	flight_send(w, c, s);
 	last_keep(c, s);
+	flight_send(w, c, c->last, c->last_len);
 	PROBE4(handshake_end, w->id, c->idx | CTL_CONN_DTLS, s->result.version, s->result.suite);
 	count(w, CNT_DTLS_DONE);
 	c->heard_ms = (uint32_t)w->now_ms;
@@ -429,7 +431,7 @@ static void greet_done(struct worker *w, struct dtls_conn *c, struct handshake *
 static void greet_failed(struct worker *w, struct dtls_conn *c, struct handshake *s)
 {
 	PROBE2(handshake_fail, w->id, c->idx | CTL_CONN_DTLS);
-	flight_send(w, c, s);
+	flight_send(w, c, s->out, s->out_len);
 	c->handshake = NULL;
 	assoc_end(w, c, (enum tcp_end)s->why);
 	handshake_end(w, s);
@@ -455,13 +457,13 @@ void dtls_back(struct worker *w, struct handshake *s)
 	dtls_set_state(w, c, DTLS_SILENT);
 	switch ((enum handshake_state)s->state) {
 	case HANDSHAKE_MORE:
-		flight_send(w, c, s);
+		flight_send(w, c, s->out, s->out_len);
 		c->resend = s->timer_ms > 0;
 		c->due_ms = (uint32_t)w->now_ms + s->timer_ms;
 		greet_go(w, c);
 		break;
 	case HANDSHAKE_LOOKUP: /* no keys are looked up for DTLS: none is known */
-		flight_send(w, c, s);
+		flight_send(w, c, s->out, s->out_len);
 		s->psk_len = 0;
 		greet_send(w, c, HANDSHAKE_PSK, 0);
 		break;

@@ -235,7 +235,7 @@ void assoc_end(struct worker *w, struct dtls_conn *c, enum tcp_end why)
 	dtls_set_state(w, c, DTLS_FREE);
 	greet_leave(w, c);
 	while (c->n_kept)
-		pkt_drop(w, assoc_take(w, c), DROP_DTLS_CLOSED);
+		assoc_drop(w, c->app, &c->at, assoc_take(w, c), DROP_DTLS_CLOSED);
 	tls_keys_wipe(&c->rd);
 	tls_keys_wipe(&c->wr);
 	conn_row_clear(&d->info[idx]);
@@ -254,7 +254,7 @@ void assoc_end(struct worker *w, struct dtls_conn *c, enum tcp_end why)
 void assoc_keep(struct worker *w, struct dtls_conn *c, struct rte_mbuf *m)
 {
 	if (c->n_kept == DTLS_KEPT) {
-		pkt_drop(w, m, DROP_DTLS_WAIT);
+		assoc_drop(w, c->app, &c->at, m, DROP_DTLS_WAIT);
 		return;
 	}
 	c->heard_ms = (uint32_t)w->now_ms;

@@ -279,10 +279,15 @@ static void on_ended(struct worker *w, struct dtls_conn *c, enum tcp_end why)
 		assoc_refused(a, why);
 }
 
+static void on_dropped(struct worker *w, const struct dtls_at *at)
+{
+	term_at(w, at->port)->dropped++;
+}
+
 /* There is nothing in it but handshakes and alerts. */
 static void on_message(struct worker *w, struct dtls_conn *c, struct rte_mbuf *m)
 {
-	(void)c;
+	on_dropped(w, dtls_at(c));
 	pkt_drop(w, m, DROP_DTLS_BAD);
 }
 
@@ -297,6 +302,7 @@ static const struct dtls_app media_dtls_app = {
 	.opened = on_opened,
 	.failed = on_failed,
 	.message = on_message,
+	.dropped = on_dropped,
 	.ended = on_ended,
 	.session = on_session,
 };

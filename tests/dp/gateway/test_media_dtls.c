@@ -894,6 +894,7 @@ static void forged(void **state)
 	assert_int_equal(dclient_take(&p.dtls), 1);
 	dclient_raw(&p.dtls, alert, sizeof(alert));
 	assert_int_equal(world.w->dtls->used, 1);
+	assert_int_equal(media_audit(c.cid, SIDE_A).dropped, 1);
 	dclient_raw(&p.dtls, hello, sizeof(hello));
 	assert_int_equal(world.w->dtls->used, 0);
 	dclient_take(&p.dtls); /* our alert */
