@@ -79,6 +79,7 @@ client "$TMP/third" 2000 &
 third=$!
 await 10 has_allocations 1 || fail "no allocation after undrain: $(tail -n 3 "$TMP/third")"
 fl drain --deadline 1 --wait >"$TMP/wait" || fail "the deadline ends nothing: $(<"$TMP/wait")"
+grep -q '; they are ended in 1 s$' "$TMP/wait" || fail "drain --deadline 1 does not say 1 s: $(<"$TMP/wait")"
 assert_num "ended by the deadline" "$(fl_json status .allocations.drained)" -ge 1
 kill $third 2>/dev/null || true
 wait $third || true
