@@ -48,7 +48,8 @@ usage()
 	  vm:numa                                  workers on two NUMA nodes of one: tests/vm/numa.sh
 	  vm:tap                                   rte_flow by a kernel's filters: tests/vm/tap.sh
 	  vm:steer                                 an RSS key that steers, on PCI: tests/vm/driver.sh virtio vm:steer
-	  vm:bare                                  no IOMMU, isolated CPUs, a page of 1 GB: tests/vm/bare_test.sh
+	  vm:bond-MEMBER                           a bond of virtio and virtio, e1000e, af_packet or af_xdp: tests/vm/bond_test.sh
+  vm:bare                                  no IOMMU, isolated CPUs, a page of 1 GB: tests/vm/bare_test.sh
 	                                           e1000, igb, tap, steer and bare: with --long, or asked for by name
 	  upgrade:boundary                         with --long, or asked for by name: programs from before the last
 	                                           two changes of the boundary are upgraded to these under load
@@ -487,6 +488,10 @@ vms()
 	done
 	job vm:numa tests/vm/numa.sh
 	[[ -z $LONG && $PATTERN != *vm:tap* ]] || job vm:tap tests/vm/tap.sh
+	for d in virtio e1000e af_packet af_xdp; do
+		[[ -z $LONG && $PATTERN != *vm:bond* ]] ||
+			job "vm:bond-$d" "VM_SECOND=$d" "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((3 * E2E_SECONDS))" tests/vm/driver.sh virtio vm:bond
+	done
 	[[ -z $LONG && $PATTERN != *vm:bare* ]] || job vm:bare "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh vmxnet3 vm:bare
 	[[ -z $LONG && $PATTERN != *vm:steer* ]] || job vm:steer VM_QUEUES=2 "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh virtio vm:steer
 }

@@ -47,7 +47,7 @@ shift 2
 LONG=(vm:link vm:outage vm:start)
 case $DRIVER in
 e1000e)
-	SUITE+=(vm:link vm:bond) # the only one of which members were tried
+	SUITE+=(vm:link vm:bond) # of other members: tests/run.sh --long
 	LONG=(vm:outage vm:start vm:vlan)
 	;;
 vmxnet3)
