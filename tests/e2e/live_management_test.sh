@@ -91,10 +91,14 @@ assert_num "refused, as counted" "$(metric fairlead_management_refused_total)" -
 assert_eq "a page in a browser" "$(TYPE=text/plain post viewer "$OK")" 415
 assert_eq "another method" "$(post viewer '' -G)" 405
 head -c 65537 /dev/zero | tr '\0' ' ' >"$TMP/large"
-code=$(post viewer "@$TMP/large") || true
-assert_eq "too large a body" "$code" 413
-code=$(post viewer "@$TMP/large" -H 'Transfer-Encoding: chunked') || true
-assert_eq "too large a body in chunks" "$code" 413
+# too_large OPTION...: the connection is closed behind the answer, which curl does not read if it sends until then.
+too_large()
+{
+	code=$(post viewer "@$TMP/large" "$@") || true
+	[[ $code == 413 ]]
+}
+await 20 too_large || fail "too large a body: $code"
+await 20 too_large -H 'Transfer-Encoding: chunked' || fail "too large a body in chunks: $code"
 assert_eq "what is no JSON" "$(post viewer 'x')" 200
 assert_eq "what is told of it" "$(jq .error.code "$TMP/answer")" -32700
 may viewer status
