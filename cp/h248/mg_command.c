@@ -30,6 +30,13 @@ static bool is_root(const struct h248_item *i)
 	return h248_is(i->value, "ROOT");
 }
 
+/* Contexts of other protocols' controllers are audited, and no more. */
+static bool is_ours(struct mg_work *k)
+{
+	return !k->c || mg_is_ours(k->c) ||
+	       mg_fail(k, MG_NOT_YOURS, "The context is of another protocol's controller");
+}
+
 static bool in_context(struct mg_work *k)
 {
 	return k->c || mg_fail(k, MG_BAD_ACTION, "It needs a context that there is");
@@ -78,6 +85,8 @@ static bool add(struct mg_work *k, const struct h248_item *i)
 
 	if (k->null || (!k->c && !k->choose))
 		return mg_fail(k, MG_BAD_ACTION, "Nothing is added to that context");
+	if (!is_ours(k))
+		return false;
 	if (!mg_term_read(k, i, true, &w))
 		return false;
 	if (!w.spec.note[0])
@@ -138,8 +147,8 @@ static bool modify(struct mg_work *k, const struct h248_item *i)
 		return modify_root(k, i);
 	if (!side_find(k, i, &side))
 		return false;
-	if (!mg_is_ours(k->c))
-		return mg_fail(k, MG_NOT_YOURS, "The context is of another protocol's controller");
+	if (!is_ours(k))
+		return false;
 	term_spec(k->m->g, k->c, side, &w.spec);
 	gate_local(k->m->g, k->c, side, false, &w.local);
 	w.keep = mg_keep_get(k->c, side);
@@ -190,6 +199,8 @@ static bool subtract(struct mg_work *k, const struct h248_item *i)
 
 	if (k->null)
 		return mg_fail(k, MG_BAD_ACTION, "Nothing is subtracted from the null context");
+	if (!is_ours(k))
+		return false;
 	if (!h248_is(i->value, "*"))
 		return side_find(k, i, &side) && subtract_side(k, i, side, true);
 	if (!in_context(k))
@@ -229,7 +240,7 @@ static bool service_change(struct mg_work *k, const struct h248_item *i)
 
 static bool run(struct mg_work *k, const struct h248_item *i)
 {
-	if (!i->value.len || (i->broken && !h248_child(k->in, i)))
+	if (!i->value.len || i->broken)
 		return mg_fail(k, MG_BAD_COMMAND, "Syntax error in command");
 	if (i->kind != H248_WORD)
 		return mg_fail(k, MG_NOT_IMPLEMENTED, "Lists of terminations are not served");

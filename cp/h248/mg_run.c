@@ -86,6 +86,7 @@ static bool action_commands(struct mg_work *k, const struct h248_item *action)
 	bool any = false;
 
 	for (const struct h248_item *i = h248_child(k->in, action); i; i = h248_next(k->in, i)) {
+		k->told = false; /* of the command before, which was optional */
 		if (is_command(i)) {
 			any = true;
 			if (!mg_command(k, i) && !i->optional)
@@ -98,6 +99,8 @@ static bool action_commands(struct mg_work *k, const struct h248_item *action)
 			return mg_fail(k, MG_UNREADABLE_ACTION, "Syntax error in action");
 		}
 	}
+	if (action->broken)
+		return mg_fail(k, MG_UNREADABLE_ACTION, "Syntax error in action");
 	return any || mg_fail(k, MG_UNREADABLE_ACTION, "There is no command");
 }
 
@@ -130,6 +133,15 @@ static bool run_action(struct mg_work *k, struct h248_out *reply, const struct h
 
 /* ---- transactions ---- */
 
+/* An error behind replies of actions is one of them: the null context's. */
+static void put_action_error(struct h248_out *reply, unsigned code, const char *text)
+{
+	h248_put(reply, H248_CONTEXT, "-");
+	h248_open(reply);
+	h248_put_error(reply, code, text);
+	h248_close(reply);
+}
+
 /* Replies, whether something could be read or not (H.248.1 8.2.2). */
 static void run_actions(struct mg_work *k, struct h248_out *reply, const struct h248_item *t)
 {
@@ -144,10 +156,12 @@ static void run_actions(struct mg_work *k, struct h248_out *reply, const struct 
 		if (i->token == H248_CONTEXT && has_context(i)) {
 			good = run_action(k, reply, i);
 		} else {
-			h248_put_error(reply, MG_UNREADABLE_ACTION, "Syntax error in action");
-			good = false;
+			put_action_error(reply, MG_UNREADABLE_ACTION, "Syntax error in action");
+			return;
 		}
 	}
+	if (good && t->broken)
+		put_action_error(reply, MG_BAD_TRANSACTION, "Syntax error in transaction request");
 }
 
 /* With the counters that there are, answers. */

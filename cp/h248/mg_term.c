@@ -340,6 +340,7 @@ static bool read_media(struct mg_work *k, const struct h248_item *media, bool fr
 /* ipnapt/latch; a new descriptor stops what is not in it. */
 static bool read_signals(struct mg_work *k, const struct h248_item *signals, struct mg_want *w)
 {
+	w->keep.latched = false;
 	for (const struct h248_item *i = h248_child(k->in, signals); i; i = h248_next(k->in, i)) {
 		const struct h248_item *p = h248_child(k->in, i);
 

@@ -283,8 +283,37 @@ static void test_latch(void **state)
 	ask(w, "Context = %u { Modify = %s { Signals { ipnapt/latch { napt = OFF } } } }", n,
 	    name[0]);
 	assert_false(c->term[0].term.flags & TERM_LATCH);
+	ask(w, "Context = %u { Modify = %s { Signals { ipnapt/latch } } }", n, name[0]);
+	assert_true(c->term[0].term.flags & TERM_LATCH);
+	ask(w, "Context = %u { Modify = %s { Signals } }", n, name[0]);
+	assert_false(c->term[0].term.flags & TERM_LATCH);
 	ask(w, "Context = %u { Modify = %s { Signals { cg/dt } } }", n, name[0]);
 	mg_has(w, "Error = 452");
+}
+
+/* What another protocol's controller has is looked at, and no more. */
+static void test_others(void **state)
+{
+	struct mg_world *w = *state;
+	char name[2][MG_NAME_MAX];
+	uint32_t n = pair(w, "", name);
+	struct context *c = mg_context_find(w->mg, n);
+	struct gate_plan plan;
+
+	gate_plan(w->e.s.gateway, c, &plan);
+	plan.note = 1;
+	gate_plan_set(w->e.s.gateway, c, &plan);
+	ask(w, "Context = %u { AuditValue = * }", n);
+	mg_has(w, name[1]);
+	ask(w, "Context = %u { W-Subtract = * }", n);
+	mg_has(w, "Error = 504");
+	ask(w, "Context = %u { Subtract = %s }", n, name[0]);
+	mg_has(w, "Error = 504");
+	ask(w, "Context = %u { Modify = %s }", n, name[0]);
+	mg_has(w, "Error = 504");
+	ask(w, "Context = %u { " ADD("", "") " }", n);
+	mg_has(w, "Error = 504");
+	assert_int_equal(contexts(w), 1);
 }
 
 static void test_statistics(void **state)
@@ -450,6 +479,29 @@ static void test_broken(void **state)
 	mg_say(w, 0, "MEGACO/3 [127.0.0.1] Transaction = 7 { Context");
 	assert_true(mg_hear(w, 0, &m));
 	mg_has(w, "Error = 4");
+	/* What is in no shape is not run, whatever stands in it could be read. */
+	mg_say(w, 0,
+	       "MEGACO/3 [127.0.0.1] Transaction = 8 { Context = $ { " ADD(
+		   "", "") ", Add = ip/$ { Media { " LOCAL4 " } } junk } }");
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, "Error = 422");
+	mg_say(w, 0, "MEGACO/3 [127.0.0.1] Transaction = 9 { Context = - { AuditValue = ROOT }");
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, "Reply = 9 { Context = - { AuditValue = ROOT }, Context = - { Error = 403");
+	{
+		const uint64_t n = contexts(w);
+		char text[128];
+
+		snprintf(text, sizeof(text),
+			 "MEGACO/3 [127.0.0.1] Transaction = 10 { Context = %u { W-Subtract = * { "
+			 "Audit { }",
+			 mg_context_number(
+			     gate_next(w->e.s.gateway, &(uint32_t){ 0 }, &(uint32_t){ 16384 })));
+		mg_say(w, 0, text);
+		assert_true(mg_hear(w, 0, &m));
+		mg_has(w, "Error = 442");
+		assert_int_equal(contexts(w), n);
+	}
 }
 
 /* The first that fails ends the transaction, unless it is optional. */
@@ -609,6 +661,7 @@ int main(void)
 		IN_WORLD(test_warm_boot),
 		IN_WORLD(test_call),
 		IN_WORLD(test_latch),
+		IN_WORLD(test_others),
 		IN_WORLD(test_statistics),
 		IN_WORLD(test_at_most_once),
 		IN_WORLD(test_errors),
