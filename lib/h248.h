@@ -80,6 +80,9 @@ const struct h248_item *h248_next(const struct h248_message *m, const struct h24
 /* The first child with that token; NULL: none. */
 const struct h248_item *h248_find(const struct h248_message *m, const struct h248_item *i,
 				  enum h248_token token);
+/* The same with that name. */
+const struct h248_item *h248_find_name(const struct h248_message *m, const struct h248_item *i,
+				       const char *name);
 
 /* Which token a text is; H248_OTHER: none. */
 enum h248_token h248_token(struct h248_text t);

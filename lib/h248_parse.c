@@ -370,6 +370,16 @@ const struct h248_item *h248_find(const struct h248_message *m, const struct h24
 	return c;
 }
 
+const struct h248_item *h248_find_name(const struct h248_message *m, const struct h248_item *i,
+				       const char *name)
+{
+	const struct h248_item *c = h248_child(m, i);
+
+	while (c && !h248_is(c->name, name))
+		c = h248_next(m, c);
+	return c;
+}
+
 bool h248_number(struct h248_text t, uint64_t max, uint64_t *n)
 {
 	bool hex = t.len > 2 && t.at[0] == '0' && (t.at[1] | 0x20) == 'x';

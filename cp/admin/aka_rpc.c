@@ -114,14 +114,10 @@ static const char *qop_param(const json_t *params, uint8_t *qop, struct rpc_erro
 static json_t *key_json(const uint8_t *key, size_t len)
 {
 	char hex[2 * AKA_HASH_MAX + 1];
-	json_t *o = NULL;
+	json_t *o;
 
-	if (OPENSSL_buf2hexstr_ex(hex, sizeof(hex), NULL, key, len, '\0')) {
-		for (char *p = hex; *p; p++)
-			if (*p >= 'A' && *p <= 'F')
-				*p = (char)(*p + 32);
-		o = json_string(hex);
-	}
+	aka_hex(key, len, hex);
+	o = json_string(hex);
 	OPENSSL_cleanse(hex, sizeof(hex));
 	return o;
 }

@@ -61,6 +61,17 @@ static void text_add(struct parts *parts, const char *s)
 	bytes_add(parts, s, strlen(s));
 }
 
+void aka_hex(const uint8_t *p, size_t len, char *out)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		*out++ = digit[p[i] >> 4];
+		*out++ = digit[p[i] & 15];
+	}
+	*out = '\0';
+}
+
 /* As text, lower case. */
 static bool hash(enum aka_algorithm a, const struct parts *parts, char out[AKA_HEX_MAX])
 {
@@ -74,13 +85,8 @@ static bool hash(enum aka_algorithm a, const struct parts *parts, char out[AKA_H
 	ok = ok && EVP_DigestFinal_ex(ctx, md, &len) && len <= AKA_HASH_MAX;
 	EVP_MD_CTX_free(ctx);
 	out[0] = '\0';
-	for (unsigned int i = 0; ok && i < len; i++) {
-		static const char digit[] = "0123456789abcdef";
-
-		out[2 * i] = digit[md[i] >> 4];
-		out[2 * i + 1] = digit[md[i] & 15];
-		out[2 * i + 2] = '\0';
-	}
+	if (ok)
+		aka_hex(md, len, out);
 	OPENSSL_cleanse(md, sizeof(md));
 	return ok;
 }

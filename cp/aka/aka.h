@@ -25,6 +25,9 @@ enum {
 enum aka_algorithm { AKA_V1_MD5, AKA_V2_MD5, AKA_V2_SHA256, AKA_ALGORITHMS };
 extern const char *const aka_algorithm_name[AKA_ALGORITHMS];
 
+/* Bytes as text, lower case, into room for twice as many and a NUL. */
+void aka_hex(const uint8_t *p, size_t len, char *out);
+
 /* In either case, as tokens are; AKA_ALGORITHMS: none of these. */
 enum aka_algorithm aka_algorithm_find(const char *name);
 

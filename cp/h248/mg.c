@@ -4,6 +4,7 @@
 
 #include "../log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ const struct sock_addr *mg_controller(const struct mg *m)
 void mg_send(struct mg *m, const struct sock_addr *to, const char *p, size_t len)
 {
 	m->stats.sent++;
-	mg_udp_send(m->udp, to, p, len);
+	datagram_send(m->udp, to, p, len);
 }
 
 void mg_begin(const struct mg *m, struct h248_out *o, char *p, size_t len)
@@ -225,6 +226,22 @@ static void name_ourselves(struct mg *m)
 		snprintf(m->mid, sizeof(m->mid), "[%s]:%u", text, conf(m)->h248_port);
 }
 
+static void received(void *arg, const struct sock_addr *from, const char *p, size_t len)
+{
+	mg_take(arg, from, p, len);
+}
+
+static struct datagram *udp_open(struct mg *m, const struct config_gateway *c, char *err,
+				 size_t errlen)
+{
+	struct datagram *d = datagram_open(m->base, &c->h248_addr, c->h248_port, received, m);
+
+	if (!d)
+		snprintf(err, errlen, "cannot use UDP port %u for H.248 (gateway.h248-address): %s",
+			 c->h248_port, strerror(errno));
+	return d;
+}
+
 bool mg_start(const struct server *s, struct gateway *g, struct event_base *base, struct mg **out,
 	      char *err, size_t errlen)
 {
@@ -251,12 +268,13 @@ bool mg_start(const struct server *s, struct gateway *g, struct event_base *base
 					be16_make(c->h248_controller[m->n_controller].port) };
 	m->sources = ng_sources_open(SOURCE_RATE, KEPT_MS, &m->rand.key);
 	m->timer = event_new(base, -1, EV_PERSIST, tick, m);
-	if (!m->sources || !m->timer || !(m->udp = mg_udp_open(m, c, err, errlen))) {
+	if (!m->sources || !m->timer || !(m->udp = udp_open(m, c, err, errlen))) {
 		mg_stop(m);
 		*out = NULL;
 		return false;
 	}
 	event_add(m->timer, &each);
+	datagram_enable(m->udp);
 	m->told = gate_events_last(g);
 	gate_ends_listen(g, mg_context_ended, m);
 	mg_assoc_start(m);
@@ -270,7 +288,7 @@ void mg_stop(struct mg *m)
 	gate_ends_forget(m->g, m);
 	mg_runs_free(m);
 	mg_assoc_free(m);
-	mg_udp_close(m->udp);
+	datagram_close(m->udp);
 	if (m->timer)
 		event_free(m->timer);
 	ng_sources_close(m->sources);

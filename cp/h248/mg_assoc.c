@@ -24,13 +24,12 @@ static const struct config_gateway *conf(const struct mg *m)
 	return &m->s->conf->gateway;
 }
 
-const char *mg_time(const struct mg *m, uint64_t wall_ms, char text[24])
+const char *mg_time(uint64_t wall_ms, char text[24])
 {
 	time_t t = (time_t)(wall_ms / 1000);
 	struct tm tm;
 	size_t n;
 
-	(void)m;
 	gmtime_r(&t, &tm);
 	n = strftime(text, 24, "%Y%m%dT%H%M%S", &tm);
 	snprintf(text + n, 24 - n, "%02u", (unsigned)(wall_ms % 1000 / 10));
@@ -166,7 +165,7 @@ static void register_with(struct mg *m, uint16_t controller)
 	put_method(m, &o);
 	h248_put(&o, H248_VERSION, "%u", H248_VERSION_MAX);
 	h248_put(&o, H248_PROFILE, "%s", conf(m)->h248_profile);
-	h248_put_name(&o, mg_time(m, m->s->wall_ms, time), NULL);
+	h248_put_name(&o, mg_time(m->s->wall_ms, time), NULL);
 	h248_close(&o);
 	h248_close(&o);
 	h248_close(&o);
@@ -332,37 +331,6 @@ void mg_assoc_heard(struct mg *m)
 
 /* ---- time ---- */
 
-/* H.248.14: the controller has been silent for too long, and is asked by being told. */
-static void watch_silence(struct mg *m)
-{
-	struct mg_assoc *a = &m->assoc;
-	struct h248_out o;
-	char time[24];
-	uint32_t id;
-
-	if (a->state != MG_SERVED || !a->silence_ms || a->told_silence ||
-	    m->s->now_ms - a->heard_ms < a->silence_ms)
-		return;
-	a->told_silence = true;
-	id = mg_request_begin(m, &o);
-	h248_put(&o, H248_CONTEXT, "-");
-	h248_open(&o);
-	h248_put(&o, H248_NOTIFY, "ROOT");
-	h248_open(&o);
-	h248_put(&o, H248_OBSERVED_EVENTS, "%u", a->root_request);
-	h248_open(&o);
-	{
-		char name[40];
-
-		snprintf(name, sizeof(name), "%s:it/ito", mg_time(m, m->s->wall_ms, time));
-		h248_put_name(&o, name, NULL);
-	}
-	h248_close(&o);
-	h248_close(&o);
-	h248_close(&o);
-	mg_request_send(m, &o, id);
-}
-
 void mg_assoc_tick(struct mg *m)
 {
 	struct mg_assoc *a = &m->assoc;
@@ -384,5 +352,4 @@ void mg_assoc_tick(struct mg *m)
 		m->stats.repeated++;
 		mg_send(m, mg_controller(m), r->text, r->len);
 	}
-	watch_silence(m);
 }

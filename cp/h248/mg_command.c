@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum mg_command mg_command_of(enum h248_token token)
+static enum mg_command command_of(enum h248_token token)
 {
 	switch (token) {
 	case H248_ADD:
@@ -266,7 +266,7 @@ static bool run(struct mg_work *k, const struct h248_item *i)
 
 bool mg_command(struct mg_work *k, const struct h248_item *i)
 {
-	enum mg_command command = mg_command_of(i->token);
+	enum mg_command command = command_of(i->token);
 	const struct h248_out before = k->o;
 
 	k->m->stats.commands[command]++;

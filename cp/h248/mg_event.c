@@ -7,12 +7,41 @@
 
 enum { EVENTS_PER_TICK = 256, LOOK_PER_TICK = 4096 };
 
-/* A Notify of one event of a termination, with its parameters as text, or "". */
+/* A Notify of one event of ROOT or a termination; what follows is behind the event's name. */
+static uint32_t notify_begin(struct mg *m, struct h248_out *o, uint32_t context, const char *name,
+			     uint32_t request, uint64_t wall_ms, const char *event)
+{
+	const uint32_t id = mg_request_begin(m, o);
+	char time[24], stamped[64];
+
+	if (context)
+		h248_put(o, H248_CONTEXT, "%u", context);
+	else
+		h248_put(o, H248_CONTEXT, "-");
+	h248_open(o);
+	h248_put(o, H248_NOTIFY, "%s", name);
+	h248_open(o);
+	h248_put(o, H248_OBSERVED_EVENTS, "%u", request);
+	h248_open(o);
+	snprintf(stamped, sizeof(stamped), "%s:%s", mg_time(wall_ms, time), event);
+	h248_put_name(o, stamped, NULL);
+	return id;
+}
+
+static void notify_send(struct mg *m, struct h248_out *o, uint32_t id)
+{
+	h248_close(o);
+	h248_close(o);
+	h248_close(o);
+	mg_request_send(m, o, id);
+}
+
+/* Of a termination, with the event's parameters as text. */
 static void notify(struct mg *m, const struct context *c, uint32_t side, uint64_t wall_ms,
 		   const char *event, const char *const param[][2], uint32_t n)
 {
 	const struct mg_keep keep = mg_keep_get(c, side);
-	char name[MG_NAME_MAX], time[24], stamped[64];
+	char name[MG_NAME_MAX];
 	struct h248_out o;
 	uint32_t id;
 
@@ -20,25 +49,29 @@ static void notify(struct mg *m, const struct context *c, uint32_t side, uint64_
 		m->stats.untold++;
 		return;
 	}
-	id = mg_request_begin(m, &o);
-	h248_put(&o, H248_CONTEXT, "%u", mg_context_number(c));
-	h248_open(&o);
-	h248_put(&o, H248_NOTIFY, "%s", mg_term_name(m, c, side, name));
-	h248_open(&o);
-	h248_put(&o, H248_OBSERVED_EVENTS, "%u", keep.request);
-	h248_open(&o);
-	snprintf(stamped, sizeof(stamped), "%s:%s", mg_time(m, wall_ms, time), event);
-	h248_put_name(&o, stamped, NULL);
+	id = notify_begin(m, &o, mg_context_number(c), mg_term_name(m, c, side, name), keep.request,
+			  wall_ms, event);
 	h248_open(&o);
 	h248_put(&o, H248_STREAM, "%u", keep.stream ? keep.stream : 1);
 	for (uint32_t i = 0; i < n; i++)
 		h248_put_name(&o, param[i][0], "%s", param[i][1]);
 	h248_close(&o);
-	h248_close(&o);
-	h248_close(&o);
-	h248_close(&o);
 	m->stats.notified++;
-	mg_request_send(m, &o, id);
+	notify_send(m, &o, id);
+}
+
+/* H.248.14: the controller has been silent for too long, and is asked by being told. */
+static void watch_silence(struct mg *m)
+{
+	struct mg_assoc *a = &m->assoc;
+	struct h248_out o;
+	uint32_t id;
+
+	if (!a->silence_ms || a->told_silence || m->s->now_ms - a->heard_ms < a->silence_ms)
+		return;
+	a->told_silence = true;
+	id = notify_begin(m, &o, 0, "ROOT", a->root_request, m->s->wall_ms, "it/ito");
+	notify_send(m, &o, id);
 }
 
 /* How the standard's general causes have an end (package g, event cause). */
@@ -119,6 +152,7 @@ void mg_events(struct mg *m)
 	}
 	if (m->assoc.state != MG_SERVED)
 		return;
+	watch_silence(m);
 	while ((c = gate_next(m->g, &m->looked, &look))) {
 		if (mg_is_ours(c))
 			look_for_hanging(m, c);

@@ -6,6 +6,7 @@
 #include "mg.h"
 #include "../../lib/h248.h"
 #include "../../lib/sdp.h"
+#include "../datagram.h"
 #include "../ng/ng_source.h"
 #include "../rand.h"
 #include "../server.h"
@@ -32,22 +33,15 @@ enum mg_code {
 	MG_NO_TERMINATION = 430,
 	MG_NONE_MATCHES = 431,
 	MG_CONTEXT_FULL = 434,
-	MG_NO_PACKAGE = 440,
 	MG_MISSING_REMOTE = 441,
 	MG_BAD_COMMAND = 442,
-	MG_UNKNOWN_COMMAND = 443,
 	MG_UNKNOWN_DESCRIPTOR = 444,
 	MG_NO_PROPERTY = 445,
-	MG_NO_PARAMETER = 446,
-	MG_DESCRIPTOR_NOT_HERE = 447,
-	MG_TWICE = 448,
 	MG_VALUE = 449,
 	MG_NO_EVENT = 451,
 	MG_NO_SIGNAL = 452,
 	MG_BAD_SDP = 474,
-	MG_INTERNAL = 500,
 	MG_NOT_IMPLEMENTED = 501,
-	MG_NOT_READY = 502,
 	MG_UNAVAILABLE = 503,
 	MG_NOT_YOURS = 504,
 	MG_NOT_REGISTERED = 505,
@@ -55,7 +49,6 @@ enum mg_code {
 	MG_MEDIA = 515,
 	MG_MODE = 517,
 	MG_TOO_LONG = 533,
-	MG_NOT_THERE = 532,
 };
 
 /* A request of ours, sent again until it is answered (H.248.1 D.1). */
@@ -88,7 +81,6 @@ struct mg_assoc {
 	bool told_silence; /* and it has been told of the one that goes on */
 };
 
-struct mg_udp;
 struct mg_run;
 
 struct mg {
@@ -96,7 +88,7 @@ struct mg {
 	struct gateway *g;
 	struct event_base *base;
 	struct event *timer;
-	struct mg_udp *udp;
+	struct datagram *udp;
 	struct ng_sources *sources;
 	struct rand rand;
 	struct mg_assoc assoc;
@@ -124,12 +116,6 @@ void mg_send(struct mg *m, const struct sock_addr *to, const char *p, size_t len
 /* Begins a message of ours into p. */
 void mg_begin(const struct mg *m, struct h248_out *o, char *p, size_t len);
 
-/* ---- mg_udp.c ---- */
-
-struct mg_udp *mg_udp_open(struct mg *m, const struct config_gateway *c, char *err, size_t errlen);
-void mg_udp_close(struct mg_udp *u);
-void mg_udp_send(struct mg_udp *u, const struct sock_addr *to, const void *p, size_t len);
-
 /* ---- mg_assoc.c ---- */
 
 /* Registers with the first controller. */
@@ -149,7 +135,7 @@ bool mg_assoc_hand_over(struct mg *m, struct h248_text to);
 uint32_t mg_request_begin(struct mg *m, struct h248_out *o);
 void mg_request_send(struct mg *m, struct h248_out *o, uint32_t id);
 /* "20261122T09300012", of this moment. */
-const char *mg_time(const struct mg *m, uint64_t wall_ms, char text[24]);
+const char *mg_time(uint64_t wall_ms, char text[24]);
 
 /* ---- mg_run.c: transactions ---- */
 
@@ -189,7 +175,6 @@ bool mg_fail_gate(struct mg_work *k, const struct gate_fail *f);
 
 /* Carries out a command and writes its reply into k->o; false: it failed, and k->code says why. */
 bool mg_command(struct mg_work *k, const struct h248_item *command);
-enum mg_command mg_command_of(enum h248_token token);
 
 /* ---- mg_term.c: terminations ---- */
 

@@ -137,7 +137,6 @@ static bool read_switch(struct mg_work *k, const struct h248_item *i, bool *on)
 struct control {
 	bool police, filter, filter_port, rtcp;
 	uint32_t rate, burst, dscp, mode;
-	bool realm_told;
 };
 
 static bool read_mode(struct mg_work *k, const struct h248_item *i, struct control *c)
@@ -192,7 +191,7 @@ static bool read_property(struct mg_work *k, const struct h248_item *i, bool fre
 	if (i->token == H248_RESERVED_VALUE || i->token == H248_RESERVED_GROUP)
 		return read_switch(k, i, &on);
 	if (h248_is(i->name, "ipdc/realm"))
-		return read_realm(k, i, fresh, w) && (c->realm_told = true);
+		return read_realm(k, i, fresh, w);
 	if (h248_is(i->name, "ds/dscp"))
 		return read_dscp(k, i, &c->dscp);
 	if (h248_is(i->name, "gm/saf"))
@@ -342,12 +341,10 @@ static bool read_signals(struct mg_work *k, const struct h248_item *signals, str
 {
 	w->keep.latched = false;
 	for (const struct h248_item *i = h248_child(k->in, signals); i; i = h248_next(k->in, i)) {
-		const struct h248_item *p = h248_child(k->in, i);
+		const struct h248_item *p = h248_find_name(k->in, i, "napt");
 
 		if (!h248_is(i->name, "ipnapt/latch"))
 			return mg_fail(k, MG_NO_SIGNAL, "%.*s is not served", H248_TEXT(i->name));
-		while (p && !h248_is(p->name, "napt"))
-			p = h248_next(k->in, p);
 		if (p && h248_is(p->value, "OFF")) {
 			w->keep.latched = false;
 		} else if (!p || h248_is(p->value, "LATCH") || h248_is(p->value, "RELATCH")) {
@@ -360,16 +357,6 @@ static bool read_signals(struct mg_work *k, const struct h248_item *signals, str
 	return true;
 }
 
-static const struct h248_item *param(const struct mg_work *k, const struct h248_item *event,
-				     const char *name)
-{
-	const struct h248_item *p = h248_child(k->in, event);
-
-	while (p && !h248_is(p->name, name))
-		p = h248_next(k->in, p);
-	return p;
-}
-
 static bool read_event(struct mg_work *k, const struct h248_item *i, struct mg_want *w)
 {
 	const struct h248_item *p;
@@ -379,13 +366,13 @@ static bool read_event(struct mg_work *k, const struct h248_item *i, struct mg_w
 		return true;
 	}
 	if (h248_is(i->name, "hangterm/thb")) {
-		p = param(k, i, "timerx");
+		p = h248_find_name(k->in, i, "timerx");
 		w->keep.events |= 1 << MG_EVENT_HANG;
 		w->keep.hang_s = 0;
 		return !p || read_number(k, p, HANG_MAX_S, &w->keep.hang_s);
 	}
 	if (h248_is(i->name, "adid/ipstop")) {
-		p = param(k, i, "dt");
+		p = h248_find_name(k->in, i, "dt");
 		w->keep.events |= 1 << MG_EVENT_STOP;
 		return !p || read_number(k, p, STOP_MAX_S, &w->spec.term.inactivity);
 	}

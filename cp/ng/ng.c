@@ -79,7 +79,7 @@ static void send_to(struct ng *n, const struct ng_from *to, const void *p, size_
 {
 	/* Where it was asked may be served no more. */
 	if (!to->websocket && n->udp)
-		ng_udp_send(n->udp, &to->addr, p, len);
+		datagram_send(n->udp, &to->addr, p, len);
 	else if (to->websocket && n->ws)
 		ng_ws_send(n->ws, to->websocket, p, len, text);
 }
@@ -387,9 +387,9 @@ bool ng_prepare(struct ng *n, const struct config *c, char *err, size_t errlen)
 
 static void udp_take(struct ng *n, bool apply)
 {
-	ng_udp_close(apply ? n->udp : n->next_udp);
+	datagram_close(apply ? n->udp : n->next_udp);
 	if (apply && (n->udp = n->next_udp))
-		ng_udp_enable(n->udp);
+		datagram_enable(n->udp);
 	n->next_udp = NULL;
 	n->udp_moves = false;
 }
@@ -437,7 +437,7 @@ bool ng_start(const struct server *s, struct gateway *g, struct event_base *base
 	    (!c->ng_port || ((*n)->udp = ng_udp_open(*n, c, err, errlen))) &&
 	    (!c->ng_websocket_port || ((*n)->ws = ng_ws_open(*n, c, err, errlen)))) {
 		if ((*n)->udp)
-			ng_udp_enable((*n)->udp);
+			datagram_enable((*n)->udp);
 		if ((*n)->ws)
 			ng_ws_enable((*n)->ws);
 		return true;
@@ -453,7 +453,7 @@ void ng_stop(struct ng *n)
 		return;
 	while (n->asks)
 		ask_free(n->asks);
-	ng_udp_close(n->udp);
+	datagram_close(n->udp);
 	ng_ws_close(n->ws);
 	ng_dialogues_close(n->dialogues);
 	ng_sources_close(n->sources);

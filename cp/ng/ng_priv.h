@@ -8,22 +8,22 @@
 #include "ng_codec.h"
 #include "ng_dialogue.h"
 #include "ng_source.h"
+#include "../datagram.h"
 
-struct ng_udp;
 struct ng_ws;
 struct ng_ask;
 
-enum { NG_MESSAGE_MAX = 65507 }; /* bytes: what a datagram holds */
+enum { NG_MESSAGE_MAX = DATAGRAM_MAX };
 
 struct ng {
 	const struct server *s;
 	struct gateway *g;
 	struct ng_sources *sources;
 	struct event_base *base;
-	struct ng_udp *udp; /* NULL: not served */
+	struct datagram *udp; /* NULL: not served */
 	struct ng_ws *ws;
 	/* ng_prepare() made them, or NULL, of those that move. */
-	struct ng_udp *next_udp;
+	struct datagram *next_udp;
 	struct ng_ws *next_ws;
 	bool udp_moves, ws_moves;
 	uint64_t last_websocket; /* number given to a connection, and never again */
@@ -70,10 +70,8 @@ void ng_ask_hold(struct ng_ask *ask, struct ng_query *q);
  * enabled ----
  */
 
-struct ng_udp *ng_udp_open(struct ng *n, const struct config_gateway *c, char *err, size_t errlen);
-void ng_udp_enable(struct ng_udp *u);
-void ng_udp_close(struct ng_udp *u);
-void ng_udp_send(struct ng_udp *u, const struct sock_addr *to, const void *p, size_t len);
+struct datagram *ng_udp_open(struct ng *n, const struct config_gateway *c, char *err,
+			     size_t errlen);
 
 struct ng_ws *ng_ws_open(struct ng *n, const struct config_gateway *c, char *err, size_t errlen);
 void ng_ws_enable(struct ng_ws *w);
