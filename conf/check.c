@@ -99,6 +99,21 @@ uint64_t config_mbufs_needed(const struct config *c, uint32_t queues)
 }
 
 /*
+ * Whether all that a sum counts could be read. What could not counts nothing, so that the sum is
+ * the least: a size that is too small even for that is told beside the other mistakes.
+ */
+static bool all_counted(struct config_reader *r, const char *const *key)
+{
+	while (*key && config_is_read(r, *key))
+		key++;
+	r->errors->unchecked |= *key != NULL;
+	return *key == NULL;
+}
+
+static const char *const mbufs_for[] = { "ports.rx-desc", "ports.tx-desc", "dataplane.fragments",
+					 "tcp.buffers", NULL };
+
+/*
  * What others can make a worker hold, which is fragments (so many a packet on average, whatever one
  * has) and packets for neighbours that do not answer, must leave it buffers to fill the descriptors
  * with. How many queues a device has is known when it is opened.
@@ -107,15 +122,44 @@ static void check_mbufs(struct config_reader *r)
 {
 	const struct config_dataplane *d = &r->c->dataplane;
 	uint64_t needed = config_mbufs_needed(r->c, d->n_workers);
+	const bool whole = all_counted(r, mbufs_for);
 
 	if (d->mbufs >= needed)
 		return;
 	config_fail_at(r, &d->mbufs,
-		       "%u are too few, %ju are needed: for descriptors, %u fragments (%u a "
+		       "%u are too few, %s%ju are needed: for descriptors, %u fragments (%u a "
 		       "packet), %u of TCP, and %u packets that wait for neighbours",
-		       d->mbufs, (uintmax_t)needed, d->fragments * CONFIG_FRAGMENTS_EACH,
-		       CONFIG_FRAGMENTS_EACH, r->c->tcp.buffers, CONFIG_WAITING_MAX);
+		       d->mbufs, whole ? "" : "at least ", (uintmax_t)needed,
+		       d->fragments * CONFIG_FRAGMENTS_EACH, CONFIG_FRAGMENTS_EACH,
+		       r->c->tcp.buffers, CONFIG_WAITING_MAX);
 }
+
+/* Of footprint(). */
+static const char *const memory_for[] = { "dataplane.mbufs",
+					  "dataplane.sessions",
+					  "dataplane.peers",
+					  "dataplane.neighbours",
+					  "dataplane.neighbour-queue",
+					  "dataplane.fragments",
+					  "turn.session-rate",
+					  "turn.session-packets",
+					  "turn.user-rate",
+					  "turn.user-packets",
+					  "relays",
+					  "gateway.contexts",
+					  "gateway.streams",
+					  "gateway.srtp",
+					  "realms",
+					  "tls-domains",
+					  "tcp.connections",
+					  "tcp.time-wait",
+					  "tcp.buffers",
+					  "tls.connections",
+					  "tls.handshakes",
+					  "tls.associations",
+					  "tls.dtls-handshakes",
+					  "listeners.transport",
+					  NULL };
 
 /* What it takes is known within a twentieth: what might fit is left to the start. */
 static void check_memory(struct config_reader *r)
@@ -123,20 +167,23 @@ static void check_memory(struct config_reader *r)
 	const struct config_dataplane *d = &r->c->dataplane;
 	struct footprint_part part[FOOTPRINT_PARTS_MAX];
 	unsigned n = footprint(r->c, part);
+	const bool whole = all_counted(r, memory_for);
 	uint64_t all = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		all += part[i].bytes;
 	if ((all - all / 20) >> 20 <= d->memory_mb)
 		return;
-	config_fail_at(r, &d->memory_mb,
-		       "%u MiB are too few: tables and packet buffers are %ju MiB, %ju of them %s "
-		       "(%s); %ju would do",
-		       d->memory_mb, (uintmax_t)(all >> 20), (uintmax_t)(part[0].bytes >> 20),
-		       part[0].name, part[0].key, (uintmax_t)footprint_memory_mb(all));
+	config_fail_at(
+	    r, &d->memory_mb,
+	    "%u MiB are too few: tables and packet buffers are %s%ju MiB, %ju of them %s "
+	    "(%s); %ju would do%s",
+	    d->memory_mb, whole ? "" : "at least ", (uintmax_t)(all >> 20),
+	    (uintmax_t)(part[0].bytes >> 20), part[0].name, part[0].key,
+	    (uintmax_t)footprint_memory_mb(all), whole ? "" : " for these");
 }
 
-static void check_turn(struct config_reader *r)
+static void check_allocations(struct config_reader *r)
 {
 	const struct config *c = r->c;
 	uint64_t sessions = (uint64_t)c->dataplane.n_workers * c->dataplane.sessions;
@@ -146,9 +193,15 @@ static void check_turn(struct config_reader *r)
 			       "%u is more than the %ju sessions of %u worker%s",
 			       c->turn.allocations_max, (uintmax_t)sessions, c->dataplane.n_workers,
 			       c->dataplane.n_workers > 1 ? "s" : "");
-	if (c->turn.lifetime_default > c->turn.lifetime_max)
-		config_fail_at(r, &c->turn.lifetime_default, "%u is more than lifetime-max, %u",
-			       c->turn.lifetime_default, c->turn.lifetime_max);
+}
+
+static void check_lifetimes(struct config_reader *r)
+{
+	const struct config_turn *t = &r->c->turn;
+
+	if (t->lifetime_default > t->lifetime_max)
+		config_fail_at(r, &t->lifetime_default, "%u is more than lifetime-max, %u",
+			       t->lifetime_default, t->lifetime_max);
 }
 
 static void check_auth(struct config_reader *r)
@@ -497,9 +550,12 @@ static bool check_relay(struct config_reader *r, struct config_relay *a)
 	return true;
 }
 
-/* Lines of what only opening a port can tell to be wrong. */
-static void note_lines(struct config_reader *r)
+/* What holds until a check says otherwise, and lines of what only opening a port can tell to be
+ * wrong. */
+static void check_begin(struct config_reader *r)
 {
+	for (unsigned i = 0; i < r->c->n_realm; i++)
+		r->c->realm[i].domain_index = CONFIG_DOMAINS_MAX;
 	for (struct config_port *p = r->c->port; p < r->c->port + r->c->n_port; p++) {
 		p->device_line = config_line(r, p->device);
 		p->mtu_line = config_line(r, &p->mtu);
@@ -578,29 +634,35 @@ static const struct {
 		   "listeners.transport" } },
 	{ .check = config_check_tls,
 	  .key = { "tls-domains", "certificates", "services", "listeners", "tls.provider",
-		   "tls.engine", "tls.ticket-secret", "tcp.receive-buffer" } },
+		   "tls.engine", "tls.ticket-secret" } },
+	{ .check = config_check_tls_sizes, .key = { "listeners.transport", "tcp.receive-buffer" } },
 	{ .check = check_relays,
 	  .key = { "ports.addresses", "listeners.address", "listeners.port", "relays",
 		   "dataplane.workers" } },
 	{ .check = config_check_gateway,
-	  .key = { "realms", "relays", "gateway", "tcp.connections", "tls-domains" } },
+	  .key = { "realms", "relays", "gateway.contexts", "gateway.ng-port",
+		   "gateway.ng-websocket-port", "gateway.h248-controllers", "tls-domains" } },
+	{ .check = config_check_gateway_sizes,
+	  .key = { "gateway.contexts", "gateway.streams", "tcp.connections" } },
 	{ .check = check_mbufs,
-	  .key = { "dataplane.workers", "dataplane.mbufs", "dataplane.fragments", "ports.device",
-		   "ports.vlan", "ports.rx-desc", "ports.tx-desc", "tcp.buffers" } },
-	{ .check = check_memory,
-	  .key = { "dataplane", "turn", "relays", "gateway", "realms", "tcp", "tls", "listeners",
-		   "tls-domains" } },
-	{ .check = check_turn, .key = { "dataplane.workers", "dataplane.sessions", "turn" } },
+	  .key = { "dataplane.workers", "dataplane.mbufs", "ports.device", "ports.vlan",
+		   "ports.bond", "ports.members" } },
+	{ .check = check_memory, .key = { "dataplane.workers", "dataplane.memory-mb" } },
+	{ .check = check_allocations,
+	  .key = { "dataplane.workers", "dataplane.sessions", "turn.allocations-max" } },
+	{ .check = check_lifetimes, .key = { "turn.lifetime-default", "turn.lifetime-max" } },
 	{ .check = check_auth, .key = { "auth.md5", "auth.sha256" } },
 	{ .check = check_sockets, .key = { "dataplane.socket", "control.socket" } },
 	{ .check = check_roles, .key = { "control.roles" } },
-	{ .check = check_metrics, .key = { "control" } },
+	{ .check = check_metrics,
+	  .key = { "control.metrics-address", "control.metrics-certificate", "control.metrics-key",
+		   "control.metrics-user", "control.metrics-password-file" } },
 	{ .check = check_management, .key = { "management" } },
 };
 
 void config_check(struct config_reader *r)
 {
-	note_lines(r);
+	check_begin(r);
 	for (unsigned i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		const char *const *key = checks[i].key;
 

@@ -49,6 +49,17 @@ void config_check_gateway(struct config_reader *r)
 		check_relay_realm(r, &c->relay[i]);
 	if (g->contexts && c->n_realm == 0)
 		config_fail_at(r, &g->contexts, "is %u, and there are no realms", g->contexts);
+	if (!g->contexts && (g->ng_port || g->ng_websocket_port))
+		config_fail_at(r, &g->contexts, "is 0, and ng is to be served");
+	if (!g->contexts && g->n_h248_controller)
+		config_fail_at(r, &g->contexts, "is 0, and there are gateway.h248-controllers");
+}
+
+void config_check_gateway_sizes(struct config_reader *r)
+{
+	const struct config *c = r->c;
+	const struct config_gateway *g = &c->gateway;
+
 	if (g->streams > g->contexts && g->contexts)
 		config_fail_at(r, &g->streams, "%u is more than contexts, %u", g->streams,
 			       g->contexts);
@@ -56,8 +67,4 @@ void config_check_gateway(struct config_reader *r)
 		config_fail_at(r, &g->streams,
 			       "%u take two connections each, tcp.connections are %u", g->streams,
 			       c->tcp.connections);
-	if (!g->contexts && (g->ng_port || g->ng_websocket_port))
-		config_fail_at(r, &g->contexts, "is 0, and ng is to be served");
-	if (!g->contexts && g->n_h248_controller)
-		config_fail_at(r, &g->contexts, "is 0, and there are gateway.h248-controllers");
 }

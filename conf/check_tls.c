@@ -220,18 +220,6 @@ static bool check_listener_domain(struct config_reader *r, const struct config_l
 			      s->domain);
 }
 
-/* What a listener for TLS needs beside its domain. */
-static bool check_sizes(struct config_reader *r)
-{
-	const struct config *c = r->c;
-
-	if (c->tcp.receive_buffer < TLS_RECEIVE_MIN)
-		return config_fail_at(r, &c->tcp.receive_buffer,
-				      "%u is too small for TLS, which needs %u",
-				      c->tcp.receive_buffer, TLS_RECEIVE_MIN);
-	return true;
-}
-
 /* One accelerator; where each is named, for what fairlead-dp says when it starts. */
 static bool check_accelerators(struct config_reader *r)
 {
@@ -247,7 +235,6 @@ static bool check_accelerators(struct config_reader *r)
 void config_check_tls(struct config_reader *r)
 {
 	struct config *c = r->c;
-	bool tls = false;
 
 	for (unsigned i = 0; i < c->n_domain; i++) {
 		struct config_domain *d = &c->domain[i];
@@ -265,12 +252,21 @@ void config_check_tls(struct config_reader *r)
 	for (struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
 		if (l->transport != TRANSPORT_TLS && l->transport != TRANSPORT_DTLS)
 			continue;
-		tls |= l->transport == TRANSPORT_TLS;
 		if (config_domain_refer(r, l->domain, &l->domain_index))
 			check_listener_domain(r, l);
 	}
-	if (tls)
-		check_sizes(r);
 	check_accelerators(r);
 	c->tls.ticket_secret_line = config_line(r, c->tls.ticket_secret);
+}
+
+void config_check_tls_sizes(struct config_reader *r)
+{
+	const struct config *c = r->c;
+	bool tls = false;
+
+	for (unsigned i = 0; i < c->n_listener; i++)
+		tls |= c->listener[i].transport == TRANSPORT_TLS;
+	if (tls && c->tcp.receive_buffer < TLS_RECEIVE_MIN)
+		config_fail_at(r, &c->tcp.receive_buffer, "%u is too small for TLS, which needs %u",
+			       c->tcp.receive_buffer, TLS_RECEIVE_MIN);
 }

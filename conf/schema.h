@@ -146,8 +146,10 @@ bool schema_set(const struct schema_key *k, void *field, const char *text, char 
 /* What concerns more than one key; each adds what it finds to the mistakes. */
 void config_check(struct config_reader *r);
 void config_check_tls(struct config_reader *r); /* part of it, once listeners are checked */
+void config_check_tls_sizes(struct config_reader *r);
 /* Index of the TLS domain that a key names; an error where there is none. */
 bool config_domain_refer(struct config_reader *r, const char *name, uint16_t *index);
 void config_check_gateway(struct config_reader *r); /* likewise, once relays are */
+void config_check_gateway_sizes(struct config_reader *r);
 
 #endif

@@ -380,6 +380,59 @@ static void test_every_mistake(void **state)
 	assert_false(unchecked);
 }
 
+/*
+ * A word that is wrong hides no size that is: sums count what could be read. Two keys are compared
+ * as soon as both are read, whatever is wrong beside them.
+ */
+static void test_sizes_beside_words(void **state)
+{
+	unsigned n;
+
+	(void)state;
+	assert_string_equal(
+	    mistakes(edit("[2, 3]\n", "[2, 3]\n  idel: poll\n  memory-mb: 64\n  mbufs: 16384\n"
+				      "  sessions: 1000000\n"),
+		     &n),
+	    ":3: dataplane.idel: no such key: did you mean idle?\n"
+	    ":4: dataplane.memory-mb: 64 MiB are too few: tables and packet buffers are 570 MiB, "
+	    "430 of them sessions (dataplane.sessions); 644 would do\n"
+	    ":5: dataplane.mbufs: 16384 are too few, 18433 are needed: for descriptors, 4096 "
+	    "fragments (8 a packet), 8192 of TCP, and 2048 packets that wait for neighbours\n");
+	assert_string_equal(
+	    mistakes(edit("[2, 3]\n",
+			  "[2, 3]\n  memory-mb: 64\n  sessions: 1000000\n  peers: many\n"
+			  "  mbufs: 4096\n  fragments: -1\ntcp:\n  receive-bufer: 1\n"),
+		     &n),
+	    ":3: dataplane.memory-mb: 64 MiB are too few: tables and packet buffers are at least "
+	    "495 MiB, 430 of them sessions (dataplane.sessions); 561 would do for "
+	    "these\n"
+	    ":5: dataplane.peers: many must be a whole number\n"
+	    ":6: dataplane.mbufs: 4096 are too few, at least 14337 are needed: for descriptors, 0 "
+	    "fragments (8 a packet), 8192 of TCP, and 2048 packets that wait for neighbours\n"
+	    ":7: dataplane.fragments: -1 must be a whole number\n"
+	    ":9: tcp.receive-bufer: no such key: did you mean receive-buffer?\n");
+	assert_true(unchecked);
+	assert_string_equal(
+	    mistakes(edit("realm: example.org\n",
+			  "realm: example.org\n  sofware: x\n  allocations-max: 32769\n"
+			  "  lifetime-default: 3601\n"
+			  "tcp: {connections: 16, idle-timeout: x}\n"
+			  "realms: [{name: a, domian: b}]\n"
+			  "gateway: {contexts: 8, streams: 9, latch-ms: x}\n"),
+		     &n),
+	    ":23: turn.sofware: no such key: did you mean software?\n"
+	    ":24: turn.allocations-max: 32769 is more than the 32768 sessions of 2 workers\n"
+	    ":25: turn.lifetime-default: 3601 is more than lifetime-max, 3600\n"
+	    ":26: tcp.idle-timeout: x must be a whole number\n"
+	    ":27: realms[0].domian: no such key: did you mean domain?\n"
+	    ":28: gateway.latch-ms: x must be a whole number\n"
+	    ":28: gateway.streams: 9 is more than contexts, 8\n"
+	    ":28: gateway.streams: 9 take two connections each, tcp.connections are 16\n");
+	mistakes(edit("[2, 3]\n", "[2, 3]\n  peers: many\n"), &n);
+	assert_int_equal(n, 1);
+	assert_true(unchecked);
+}
+
 /* A guess is of the same map, and near: a letter of a short name, more of a long one. */
 static void test_guesses(void **state)
 {
@@ -885,6 +938,7 @@ int main(void)
 		cmocka_unit_test(mbufs_of_few_queues),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_every_mistake),
+		cmocka_unit_test(test_sizes_beside_words),
 		cmocka_unit_test(test_guesses),
 		cmocka_unit_test(test_many_mistakes),
 		cmocka_unit_test(test_wrong_tls),

@@ -41,8 +41,9 @@ for program in "fairlead-cp --check-config" "fairlead-cp --config" "fairlead-dp 
 done
 CODE=1
 # All of it at once, where it is asked for.
-EDIT='s/^    mtu:.*/    mtu: 90/; s/^  realm:/  raelm:/'
+EDIT='s/^    mtu:.*/    mtu: 90/; s/^  realm:/  raelm:/; s/^  memory-mb:.*/  memory-mb: 64/; s/^  peers:.*/  peers: x/'
 for want in "ports[0].mtu: 90 is out of range" "turn.raelm: no such key: did you mean realm?" \
+	"dataplane.memory-mb: 64 MiB are too few: tables and packet buffers are at least " "dataplane.peers: x must be" \
 	"more may be found when these are mended"; do
 	refused "$want" "$EDIT" "$BUILD/fairlead-cp" --check-config
 done
