@@ -69,14 +69,16 @@ static __rte_noinline uint32_t flow_relay6(struct worker *w, const struct path_p
 	return flow_relay(w, k, l, MEDIA_SHORT, true);
 }
 
-/* What became of a burst, by bit of a packet's place, and of a source. */
+/* What became of a burst. */
 struct burst_sum {
-	uint64_t sent, behind;
-	uint64_t packets, bytes, rtcp;
+	uint64_t sent;	 /* a bit for each packet, by its place */
+	uint64_t behind; /* sources of which one was left */
+	uint64_t bytes;
+	uint32_t packets, rtcp;
 };
 
-static inline void burst_sent(struct burst_sum *b, const struct path_pkt *k, uint32_t bytes,
-			      uint32_t rtcp)
+static __rte_always_inline void burst_sent(struct burst_sum *b, const struct path_pkt *k,
+					   uint32_t bytes, uint32_t rtcp)
 {
 	b->sent |= UINT64_C(1) << k->i;
 	b->packets++;
@@ -88,20 +90,21 @@ static inline void burst_sent(struct burst_sum *b, const struct path_pkt *k, uin
  * What the line of its port left. RTCP that came to the port of RTP (RFC 5761) is of the next line;
  * asked for only here, so that RTP does not pay.
  */
-static __rte_noinline void flow_left(struct worker *w, const struct path_pkt *k,
-				     struct media_path *l, struct burst_sum *b)
+static __rte_noinline struct burst_sum flow_left(struct worker *w, const struct path_pkt *k,
+						 struct media_path *l, struct burst_sum b)
 {
 	const uint64_t source = source_bit(k->ip);
 	const uint8_t *udp = pkt_udp(k, true);
 	uint32_t out = LEFT;
 
-	if (!(b->behind & source) && l->flags & MEDIA_MUX && field16(udp + 4) >= UDP_HDR + 2 &&
+	if (!(b.behind & source) && l->flags & MEDIA_MUX && field16(udp + 4) >= UDP_HDR + 2 &&
 	    is_rtcp_type(udp[UDP_HDR + 1]))
 		out = flow_relay(w, k, l + 1, MEDIA_SHORT_MUX, true);
 	if (out == LEFT)
-		b->behind |= source;
+		b.behind |= source;
 	else
-		burst_sent(b, k, out, 1);
+		burst_sent(&b, k, out, 1);
+	return b;
 }
 
 uint64_t media_burst(struct worker *w, struct path_terms *t)
@@ -115,18 +118,18 @@ uint64_t media_burst(struct worker *w, struct path_terms *t)
 		uint32_t out = LEFT;
 
 		path_ahead(k, (uint16_t)(n - i));
-		if (likely(!(b.behind & source_bit(k->ip))))
+		if (likely(!b.behind) || !(b.behind & source_bit(k->ip)))
 			out = likely(!(k->v6 | (l->flags & MEDIA_TO6)))
 				  ? flow_relay(w, k, l, MEDIA_SHORT, false)
 				  : flow_relay6(w, k, l);
 		if (unlikely(out == LEFT))
-			flow_left(w, k, l, &b);
+			b = flow_left(w, k, l, b);
 		else
 			burst_sent(&b, k, out, k->slot & 1);
 	}
 	count_add(w, CNT_GATE_PACKETS, b.packets);
 	count_add(w, CNT_GATE_BYTES, b.bytes);
 	count_add(w, CNT_GATE_RTCP, b.rtcp);
-	stage_work(w, STAGE_RELAY, (uint32_t)b.packets);
+	stage_work(w, STAGE_RELAY, b.packets);
 	return b.sent;
 }

@@ -78,13 +78,16 @@ static inline uint64_t csum_u16(uint64_t s, uint16_t host)
 	return s + __builtin_bswap16(host);
 }
 
+/* Each half is added to the other with its carry, by a rotation, and the upper one has the result.
+ */
 static inline uint16_t csum_fold(uint64_t s)
 {
-	s = (s & 0xffffffff) + (s >> 32);
-	s = (s & 0xffffffff) + (s >> 32);
-	s = (s & 0xffff) + (s >> 16);
-	s = (s & 0xffff) + (s >> 16);
-	return (uint16_t)s;
+	uint32_t half;
+
+	s += s << 32 | s >> 32;
+	half = (uint32_t)(s >> 32);
+	half += half << 16 | half >> 16;
+	return (uint16_t)(half >> 16);
 }
 
 /* What the checksum's place in a header holds for a sum of all the rest. */

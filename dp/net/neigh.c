@@ -68,6 +68,7 @@ struct neigh_table *neigh_create(uint32_t max, uint32_t wait, const char *name, 
 	}
 	for (i = 0; i < t->max; i++) {
 		t->entry[i].gen = 1;
+		t->entry[i].open = NEIGH_SHUT;
 		t->free[t->n_free++] = (uint16_t)(t->max - 1 - i);
 	}
 	return t;
@@ -144,6 +145,7 @@ static void neigh_state_set(struct worker *w, struct neigh *n, enum neigh_state 
 	n->state = (uint8_t)s;
 	n->since_ms = w->now_ms;
 	n->probes = 0;
+	n->open = neigh_has_mac(n) && w->id < w->dp->port[n->port].tx_queues ? n->gen : NEIGH_SHUT;
 }
 
 _Static_assert(NEIGH_ASKS == 1000, "one a millisecond: no division");
@@ -192,7 +194,9 @@ static void neigh_ask(struct worker *w, struct neigh *n)
 /* Next hops that were cached for n hold no longer. */
 static void neigh_renew(struct neigh *n)
 {
-	n->gen = n->gen >= 0xfffe ? 1 : (uint16_t)(n->gen + 1);
+	n->gen = n->gen >= NEIGH_SHUT - 1 ? 1 : (uint16_t)(n->gen + 1);
+	if (n->open != NEIGH_SHUT)
+		n->open = n->gen;
 }
 
 /* Gives an entry back; what waited for it is dropped with that reason. */
@@ -207,6 +211,7 @@ static void neigh_release(struct worker *w, struct neigh_table *t, struct neigh 
 		wait_flush(w, t, n, reason);
 	rte_hash_del_key(t->hash, &k);
 	n->state = NEIGH_FREE;
+	n->open = NEIGH_SHUT;
 	neigh_renew(n);
 	t->free[t->n_free++] = (uint16_t)neigh_index(t, n);
 }

@@ -22,6 +22,7 @@ enum {
 	NEIGH_ROW_ASKS = 1, /* of each row of askers a second, and */
 	NEIGH_ROW_BURST_MS = 4000, /* what it saved in so long at once */
 	NH_NONE = 0,		   /* no cached next hop */
+	NEIGH_SHUT = 0xfffe,	   /* of neigh.open: no gen is that */
 };
 
 /*
@@ -36,7 +37,7 @@ struct neigh {
 	uint8_t l2_len;
 	uint8_t state; /* enum neigh_state */
 	uint16_t port; /* index */
-	uint16_t gen;  /* 1..0xfffe; differs between tenants of the entry */
+	uint16_t gen;  /* 1..0xfffd; differs between tenants of the entry */
 	uint16_t mtu;  /* of the port */
 	uint8_t probes;
 	bool used; /* since the last look of the housekeeping */
@@ -45,6 +46,7 @@ struct neigh {
 	struct ip_addr ip;
 	uint64_t since_ms; /* of the state */
 	bool gateway;	   /* others are reached by it */
+	uint16_t open;	   /* gen while packets can go at once, else NEIGH_SHUT */
 } __rte_cache_aligned;
 _Static_assert(sizeof(struct neigh) == 64, "one cache line");
 
@@ -67,6 +69,17 @@ static inline struct neigh *neigh_cached(struct neigh *entries, uint32_t cache)
 	struct neigh *n = &entries[cache & 0xffff];
 
 	return n->gen == cache >> 16 ? n : NULL;
+}
+
+/*
+ * The same, and NULL as well while packets cannot go at once: the entry has no link-layer address,
+ * or its port no queue of this worker's.
+ */
+static inline struct neigh *neigh_open(struct neigh *entries, uint32_t cache)
+{
+	struct neigh *n = &entries[cache & 0xffff];
+
+	return n->open == cache >> 16 ? n : NULL;
 }
 
 /*

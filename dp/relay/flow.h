@@ -41,23 +41,40 @@ struct flow_cursor {
 	uint32_t left; /* ways of bucket at that match and were not given yet, a bit each */
 };
 
+/* Both halves of a product count: whoever does not know the factors cannot tell any bit of it. */
+static inline uint64_t flow_mix(uint64_t a, uint64_t b)
+{
+	__uint128_t x = (__uint128_t)a * b;
+
+	return (uint64_t)x ^ (uint64_t)(x >> 64);
+}
+
 /*
  * Keyed hash of a flow; a client chooses its port, and must not choose the bucket with it. ip,
- * port: the client's, in the order of the wire; listener: its index.
+ * port: the client's, in the order of the wire; listener: its index. All of IPv4 fits into a word.
  */
+static inline uint64_t flow_hash4(const uint64_t secret[4], uint32_t ip, uint16_t port,
+				  uint16_t listener)
+{
+	return flow_mix(((uint64_t)ip << 32 | (uint32_t)listener << 16 | port) ^ secret[2],
+			secret[3]);
+}
+
 static inline uint64_t flow_hash(const uint64_t secret[4], const struct ip_addr *ip,
 				 struct be16 port, uint16_t listener)
 {
-	__uint128_t a, b;
 	uint64_t x[2];
+	uint32_t v4;
 	uint16_t p;
 
-	memcpy(x, ip->b, 16);
 	memcpy(&p, port.b, 2);
-	a = (__uint128_t)(x[0] ^ secret[0]) * (x[1] ^ secret[1]);
-	b = (__uint128_t)(((uint64_t)listener << 16 | p) ^ secret[2]) *
-	    (secret[3] ^ (uint64_t)a ^ (uint64_t)(a >> 64));
-	return (uint64_t)b ^ (uint64_t)(b >> 64);
+	if (ip_is_v4(ip)) {
+		memcpy(&v4, ip->b + 12, 4);
+		return flow_hash4(secret, v4, p, listener);
+	}
+	memcpy(x, ip->b, 16);
+	return flow_mix(((uint64_t)listener << 16 | p) ^ secret[2],
+			secret[3] ^ flow_mix(x[0] ^ secret[0], x[1] ^ secret[1]));
 }
 
 /* Ways of a bucket that have this signature, a bit each. */

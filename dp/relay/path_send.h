@@ -17,18 +17,19 @@ struct path_pkt {
 	struct rte_mbuf *m;
 	uint8_t *ip; /* its header */
 	union {
-		uint64_t hash;		 /* of a client's flow, until that is found */
-		struct path *path;	 /* then what there is of a session */
+		uint64_t hash;		 /* of a client's flow, */
+		const uint32_t *entry;	 /* or where the relay table has the port, */
+		struct path *path;	 /* until it is found what there is of a session, */
 		struct media_path *flow; /* or of a component */
 	};
-	const uint32_t
-	    *relay_slot;   /* where a peer's session, or a component, stands; NULL: from a client */
-	uint16_t listener; /* index */
-	uint32_t slot;	   /* of a component, as the relay table has it */
-	uint16_t i;	   /* place in the burst */
-	uint16_t v6;	   /* came over IPv6 */
-	uint16_t owner;	   /* of a packet that is another worker's */
+	union {
+		uint32_t slot;	   /* of a component, as the relay table has it */
+		uint16_t listener; /* index; of a client's */
+	};
+	uint8_t i; /* place in the burst */
+	bool v6;   /* came over IPv6 */
 };
+_Static_assert(sizeof(struct path_pkt) == 32, "two a line");
 
 /* Packets of a burst to terminations' ports, which the gateway sends (media_burst()). */
 struct path_terms {
@@ -72,6 +73,14 @@ static inline uint16_t load16(const uint8_t *p)
 	return x;
 }
 
+static inline uint64_t load64(const uint8_t *p)
+{
+	uint64_t x;
+
+	memcpy(&x, p, 8);
+	return x;
+}
+
 static inline uint32_t load32(const uint8_t *p)
 {
 	uint32_t x;
@@ -105,54 +114,60 @@ static __rte_always_inline struct neigh *path_hop(struct worker *w, const struct
 						  struct path_out *l, const struct ip_addr *src6,
 						  uint32_t len, bool six)
 {
-	struct neigh *n = neigh_cached(w->neighbours, l->nh);
+	struct neigh *n = neigh_open(w->neighbours, l->nh);
 
 	if (six && unlikely(load16(pkt_udp(k, six) + 6) == 0))
 		return NULL;
-	if (unlikely(!n || !neigh_has_mac(n))) {
+	if (unlikely(!n)) {
 		struct ip_addr dst = path_out_dst(l, src6);
 		struct ip_addr src = src6 ? *src6 : ip_from_v4(l->src);
 		enum drop why;
 
 		n = neigh_find(w, &src, &dst, &l->nh, &why);
-		if (!n || !neigh_has_mac(n))
+		if (!n || n->open == NEIGH_SHUT)
 			return NULL;
 	}
 	len += ip_len(six && src6);
-	return likely(len <= n->mtu && w->id < w->dp->port[n->port].tx_queues) ? n : NULL;
+	return likely(len <= n->mtu) ? n : NULL;
 }
 
-/* What a header says that is made from another. */
+/*
+ * What a header says that is made from another, as it stands in IPv4's on the wire, the rest being
+ * 0: version and length, TOS and DF; TTL, one less, and protocol.
+ */
 struct path_ip {
-	uint8_t tos, ttl;
-	bool df;
+	uint64_t head;
+	uint16_t ttl;
 };
 
 static __rte_always_inline struct path_ip ip_read(const struct path_pkt *k, bool six)
 {
+	const uint64_t df = RTE_BE64(UINT64_C(0x4000));
 	const uint8_t *ip = k->ip;
 
 	if (six && k->v6)
 		/* To IPv4 as a translator does it, see relay_df(). */
-		return (struct path_ip){ .tos = (uint8_t)(field16(ip) >> 4),
-					 .ttl = ip[7],
-					 .df = field16(ip + 4) > 1280 - IPV6_HDR };
-	return (struct path_ip){ .tos = ip[1], .ttl = ip[8], .df = ip[6] & 0x40 };
+		return (struct path_ip){
+			.head = 0x45 | (uint64_t)(uint8_t)(field16(ip) >> 4) << 8 |
+				(field16(ip + 4) > 1280 - IPV6_HDR ? df : 0),
+			.ttl = (uint16_t)(IP_PROTO_UDP << 8 | (ip[7] - 1)),
+		};
+	return (struct path_ip){ .head = load64(ip) & RTE_BE64(UINT64_C(0xffff000000004000)),
+				 .ttl = (uint16_t)(load16(ip + 8) - 1) };
 }
 
 /* The header of len bytes of UDP, like ipv4_write(), addresses and all from a path_out. */
 static inline void ipv4_from_out(struct worker *w, uint8_t *p, const struct path_out *l,
 				 const struct path_ip *o, uint32_t len)
 {
-	uint64_t a, b, addrs, sum;
+	uint64_t a = o->head, b = o->ttl, addrs, sum;
 	uint32_t dst;
 
 	memcpy(&addrs, &l->src, 8);
 	memcpy(&dst, &l->dst, 4);
-	a = (uint64_t)__builtin_bswap16((uint16_t)(len + IPV4_HDR)) << 16 | (uint64_t)o->tos << 8 |
-	    0x45;
-	a |= (o->df ? UINT64_C(0x00400000) : __builtin_bswap16(ip_id_next(w))) << 32;
-	b = (uint64_t)IP_PROTO_UDP << 8 | o->ttl;
+	a |= (uint64_t)__builtin_bswap16((uint16_t)(len + IPV4_HDR)) << 16;
+	if (unlikely(!(a >> 32)))
+		a |= (uint64_t)__builtin_bswap16(ip_id_next(w)) << 32;
 	sum = (a & UINT32_MAX) + (a >> 32) + b + (uint32_t)addrs + (addrs >> 32);
 	b |= (uint64_t)csum_field(sum) << 16;
 	b |= addrs << 32;
@@ -168,16 +183,16 @@ static inline void ipv6_from_out(uint8_t *p, const struct ip_addr *src, const st
 					.dst = &l->dst6,
 					.len = (uint16_t)len,
 					.proto = IP_PROTO_UDP,
-					.tos = o->tos,
-					.ttl = o->ttl });
+					.tos = (uint8_t)(o->head >> 8),
+					.ttl = (uint8_t)o->ttl });
 }
 
 /*
  * Makes the frame of a datagram whose UDP header stands shift bytes further than it came: len
  * bytes, the new headers made from the old. added: what its UDP checksum covers now and did not
- * before, beside lengths, as folded sums. src6: where from if that is IPv6, else NULL. The
- * caller writes what else changes and then gives it to tx_put(), behind which the packet is
- * another's.
+ * before, as folded sums, lengths twice, for they stand in the pseudo header as well. src6: where
+ * from if that is IPv6, else NULL. The caller writes what else changes and then gives it to
+ * tx_put(), behind which the packet is another's.
  */
 static __rte_always_inline void path_write(struct worker *w, const struct path_pkt *k,
 					   const struct path_out *l, const struct ip_addr *src6,
@@ -188,14 +203,11 @@ static __rte_always_inline void path_write(struct worker *w, const struct path_p
 	struct rte_mbuf *m = k->m;
 	uint8_t *udp = pkt_udp(k, six), *ip = udp + shift - ip_len(six && src6);
 	uint8_t *frame = ip - n->l2_len;
-	uint16_t csum = load16(udp + 6), old_len = load16(udp + 4);
+	uint16_t csum = load16(udp + 6);
 	uint64_t udp_len = __builtin_bswap16((uint16_t)len), head;
 
-	if (likely(csum)) {
-		/* Lengths count twice, in the pseudo header and in the UDP header. */
-		csum = csum_udp(csum_neg(csum) + added + 2 * (udp_len + csum_neg(old_len)));
-	}
-	o.ttl--;
+	if (likely(csum))
+		csum = csum_udp(csum_neg(csum) + added);
 	memcpy(frame, n->l2, 16);
 	if (unlikely(n->l2_len > RTE_ETHER_HDR_LEN))
 		memcpy(frame + 16, n->l2 + 16, 2);
@@ -206,7 +218,7 @@ static __rte_always_inline void path_write(struct worker *w, const struct path_p
 	head = (uint64_t)csum << 48 | udp_len << 32 | load32(l->sport.b);
 	memcpy(udp + shift, &head, 8);
 	m->data_off = (uint16_t)(frame - (uint8_t *)m->buf_addr);
-	m->data_len = (uint16_t)(udp + shift + len - frame);
+	m->data_len = (uint16_t)(n->l2_len + ip_len(six && src6) + len);
 	m->pkt_len = m->data_len;
 	if (unlikely(!n->used))
 		n->used = true;

@@ -188,6 +188,7 @@ static void fewer_queues_than_workers(void **state)
 	(void)state;
 	for (p = 0; p < WORLD_PORTS; p++)
 		world.dp.port[p].rx_queues = world.dp.port[p].tx_queues = 1;
+	world_neighbours(); /* an entry knows whether its worker has a queue */
 	for (i = 0; i < CLIENTS; i++) {
 		n = chandata(msg, CHANNEL, "x", 1);
 		frame_udp(&f, ACCESS, &client[i], &listener, msg, n, NULL);
