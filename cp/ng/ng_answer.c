@@ -107,7 +107,7 @@ static bool answer_answerer(struct ng_call *c, int i, uint64_t *note, bool check
 	ng_spec_common(c, &w, c->from);
 	ng_spec_revive(&w, c->from, note);
 	answer_tag(c, &w);
-	ng_spec_sender(m, &w);
+	ng_spec_sender(m, false, &w);
 	ng_spec_label(c, &w);
 	if (m->kind == NG_KIND_STREAM) {
 		changed = ng_spec_stream(c, i, &w, open, note) || connection_is_anothers(c, x, m);

@@ -145,6 +145,22 @@ uint32_t ng_attr_take_word(struct ng_flags *f, const char *given)
 
 /* ---- what becomes of the SDP ---- */
 
+size_t ng_attr_growth(const struct ng_flags *f, const struct sdp *s)
+{
+	const size_t line = strlen("a=\r\n");
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < f->n_attr; i++) {
+		const struct ng_attr *a = &f->attr[i];
+
+		if (a->op == NG_ATTR_ADD)
+			n += ((size_t)s->n_media + 1) * (strlen(a->value) + line);
+		else if (a->op == NG_ATTR_SUBSTITUTE && strlen(a->to) > strlen(a->value))
+			n += (size_t)s->n_line * (strlen(a->to) - strlen(a->value));
+	}
+	return n;
+}
+
 /* The part of an SDP that a line stands in. */
 struct part {
 	int level; /* NG_ATTR_SESSION, or ng_type() */

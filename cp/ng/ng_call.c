@@ -3,6 +3,7 @@
 #include "ng_call.h"
 
 #include "ng_format.h"
+#include "ng_sdp.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -301,7 +302,8 @@ static bool looped(struct ng_call *c)
 static size_t sdp_growth(const struct ng_call *c)
 {
 	const struct ng_proto *told = ng_proto(proto_told(c));
-	size_t n = (size_t)(c->sdp.n_media + 1) * NG_SDP_GROWTH;
+	size_t n = (size_t)(c->sdp.n_media + 1) * NG_SDP_GROWTH + ng_attr_growth(c->f, &c->sdp) +
+		   (size_t)c->sdp.n_media * ng_sdp_session_keys(&c->sdp);
 
 	for (int i = 0; i < c->sdp.n_media; i++) {
 		const struct ng_proto *p = ng_proto(ng_proto_find(c->sdp.media[i].proto));

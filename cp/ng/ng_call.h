@@ -34,7 +34,7 @@ _Static_assert(sizeof(struct ng_note) <= CONTEXT_NOTE_MAX, "a termination can ke
 
 /* What is known of a side for as long as its termination is there: in its keep. */
 struct ng_keep {
-	char mid[NG_MID_MAX]; /* its name of the m-line; "": it has none */
+	char mid[NG_MID_MAX]; /* by which it knows the m-line; "": it has none */
 	uint8_t bundle;	      /* the m-line's place in what it offered as a bundle; 0: in none */
 	bool trickles;	      /* it adds candidates */
 	/* What it was told last, of all m-lines: the version in o=, and a hash; 0: not counted. */
@@ -70,9 +70,10 @@ struct ng_call {
 	/* Over once the offer is made: it ended before, or is of an offer nobody answered. */
 	struct context *over[2 * SDP_MEDIA_MAX];
 	uint32_t n_over;
-	struct gate_fail fail; /* once one has failed */
-	uint64_t version;      /* in its o=; 0: the sender's */
-	char out[NG_SDP_MAX];  /* the SDP for the other side */
+	struct gate_fail fail;		     /* once one has failed */
+	char mid[SDP_MEDIA_MAX][NG_MID_MAX]; /* names that c->to is told (ng_mid.h); "": none */
+	uint64_t version;		     /* in its o=; 0: the sender's */
+	char out[NG_SDP_MAX];		     /* the SDP for the other side */
 	size_t out_len;
 };
 

@@ -10,8 +10,17 @@
 #include "../../lib/cursor.h"
 #include "ng_call.h"
 
-/* The name of an m-line for side c->to: that by which it knows it; "": it has none. */
-const char *ng_mid(const struct ng_call *c, int i, char buf[NG_MID_MAX]);
+/*
+ * Gives each m-line the name that side c->to is told, in c->mid: that by which it knows it. What an
+ * offer brings keeps the sender's; where that is another m-line's already, or flags want one and
+ * there is none, it gets one of ours. No two are alike.
+ */
+void ng_mid_name(struct ng_call *c);
+/* Of an m-line that is not used: the sender's name, if that is nobody's here; else nothing. */
+void ng_mid_write_gone(const struct ng_call *c, int i, struct wr *w);
+/* A group of the sender's, other than a bundle, by the names that are told; empty ones are left
+ * out. */
+void ng_mid_write_group(const struct ng_call *c, const struct sdp_line *l, struct wr *w);
 /* Our bundle, if it is told any. */
-void ng_mid_write_group(const struct ng_call *c, struct wr *w);
+void ng_mid_write_bundle(const struct ng_call *c, struct wr *w);
 #endif

@@ -164,7 +164,7 @@ static bool offer_new(struct ng_call *c, int i)
 	c->note[i] = offer_noted(c, i, c->note[i]);
 	ng_spec_common(c, &w[c->from], c->from);
 	ng_spec_family(c, m, &w[c->from]);
-	ng_spec_sender(m, &w[c->from]);
+	ng_spec_sender(m, true, &w[c->from]);
 	ng_spec_label(c, &w[c->from]);
 	snprintf(w[c->from].tag, sizeof(w[0].tag), "%s", c->f->from);
 	if (c->f->to)
@@ -203,7 +203,7 @@ static bool spec_again(struct ng_call *c, int i, struct term_spec w[2])
 	}
 	ng_spec_common(c, &w[c->from], c->from);
 	ng_spec_family(c, m, &w[c->from]);
-	ng_spec_sender(m, &w[c->from]);
+	ng_spec_sender(m, true, &w[c->from]);
 	ng_spec_label(c, &w[c->from]);
 	if (m->kind == NG_KIND_STREAM) {
 		open = !w[c->from].term.attempt || m->connection == NG_CONNECTION_NEW ||

@@ -156,12 +156,16 @@ static void write_session(const struct ng_call *c, struct wr *w)
 			sdp_put(w, "s=-");
 		else if (l->type == 'c')
 			sdp_put(w, "c=%s", sdp_address_format(&ip, addr, sizeof(addr)));
-		else if (!session_drops(c, l))
+		else if (session_drops(c, l))
+			continue;
+		else if (l->type == 'a' && sdp_line_is(l, "group"))
+			ng_mid_write_group(c, l, w);
+		else
 			sdp_copy(w, s, i, i + 1);
 	}
 	if (c->f->flags & NG_LOOP_PROTECT)
 		sdp_put(w, "a=fairlead:%016llx", (unsigned long long)c->self);
-	ng_mid_write_group(c, w);
+	ng_mid_write_bundle(c, w);
 	ng_ice_write_session(c, w);
 }
 
@@ -342,12 +346,10 @@ static void write_session_keys(const struct ng_call *c, int i, struct wr *w)
  */
 static void write_mid(const struct ng_call *c, int i, int line, bool *named, struct wr *w)
 {
-	char mid[NG_MID_MAX];
-
 	if (*named)
 		return;
-	if (*ng_mid(c, i, mid)) {
-		sdp_put(w, "a=mid:%s", mid);
+	if (c->mid[i][0]) {
+		sdp_put(w, "a=mid:%s", c->mid[i]);
 		*named = true;
 	} else if (line >= 0 && c->offer) {
 		sdp_copy(w, &c->sdp, line, line + 1);
@@ -401,7 +403,7 @@ static bool gone_drops(const struct sdp_line *l)
 {
 	return l->type == 'c' || ng_line_is_one_of(l, of_us) || ng_ice_is_of(l) ||
 	       ng_line_is_one_of(l, of_rtcp) || ng_line_is_one_of(l, of_stream) ||
-	       sdp_line_is(l, "path");
+	       sdp_line_is(l, "path") || sdp_line_is(l, "mid");
 }
 
 /*
@@ -423,12 +425,25 @@ static void write_gone(const struct ng_call *c, int i, struct wr *w)
 		if (!gone_drops(&c->sdp.line[line]))
 			sdp_copy(w, &c->sdp, line, line + 1);
 	}
+	ng_mid_write_gone(c, i, w);
+}
+
+size_t ng_sdp_session_keys(const struct sdp *s)
+{
+	size_t n = 0;
+
+	for (int line = 0; line < (s->n_media ? s->media[0].line : s->n_line); line++) {
+		if (ng_line_is_one_of(&s->line[line], of_stream))
+			n += s->line[line].value.len + strlen("a=\r\n");
+	}
+	return n;
 }
 
 bool ng_sdp_write(struct ng_call *c)
 {
 	struct wr w = wr_init(c->out, sizeof(c->out));
 
+	ng_mid_name(c);
 	write_session(c, &w);
 	for (int i = 0; i < c->sdp.n_media; i++) {
 		if (c->media[i].gone)

@@ -40,12 +40,14 @@ void ng_spec_family(const struct ng_call *c, const struct ng_media *m, struct te
 		w->v6 = gate_has_family(c->g, w->realm, v6) ? v6 : !v6;
 }
 
-void ng_spec_sender(const struct ng_media *m, struct term_spec *w)
+void ng_spec_sender(const struct ng_media *m, bool offer, struct term_spec *w)
 {
 	struct ng_keep keep;
 
 	memcpy(&keep, w->keep, sizeof(keep));
-	memcpy(keep.mid, m->mid, sizeof(keep.mid));
+	/* Who answers without the name that he was told is told the same again. */
+	if (offer || m->mid[0])
+		memcpy(keep.mid, m->mid, sizeof(keep.mid));
 	keep.bundle = m->bundle;
 	keep.trickles = m->trickles;
 	memcpy(w->keep, &keep, sizeof(keep));

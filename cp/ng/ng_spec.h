@@ -14,8 +14,8 @@ void ng_spec_new(struct term_spec *w, bool v6);
 void ng_spec_common(const struct ng_call *c, struct term_spec *w, uint32_t side);
 /* The family of our address for the sender of an m-line. Its realm is set before. */
 void ng_spec_family(const struct ng_call *c, const struct ng_media *m, struct term_spec *w);
-/* What is kept of the sender of an offer: its name of the m-line, its bundle. */
-void ng_spec_sender(const struct ng_media *m, struct term_spec *w);
+/* What is kept of the sender of an offer or an answer: its name of the m-line, its bundle. */
+void ng_spec_sender(const struct ng_media *m, bool offer, struct term_spec *w);
 /* The name that flags give to who sends the message. */
 void ng_spec_label(const struct ng_call *c, struct term_spec *w);
 /* Events tell controllers of connections; of datagrams there is nothing to wait for. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The version in o= as we count it: one more whenever what a side is told is not what it was told
- * before (RFC 3264 8). It is kept with each m-line's termination of that side, for m-lines go.
+ * before (RFC 3264 8). It is kept with each m-line's termination of that side, for m-lines go; and
+ * so are names that it was told (ng_mid.h).
  */
 #include "ng_sdp.h"
 
@@ -44,17 +45,26 @@ static struct ng_keep told_last(const struct ng_call *c)
 	return last;
 }
 
+/* Each m-line's name, once it is told one, and, unless digest is 0, all that it was told. */
 static void told_keep(struct ng_call *c, uint32_t digest)
 {
 	for (int i = 0; i < SDP_MEDIA_MAX; i++) {
 		uint8_t keep[CONTEXT_KEEP_MAX] = { 0 };
 		struct ng_keep k;
+		bool names;
 
 		if (!c->context[i])
 			continue;
 		k = ng_keep_of(c->context[i], c->to);
-		k.version = c->version;
-		k.digest = digest;
+		names = c->offer && i < c->sdp.n_media && !k.mid[0] && c->mid[i][0];
+		if (names)
+			memcpy(k.mid, c->mid[i], NG_MID_MAX);
+		if (digest) {
+			k.version = c->version;
+			k.digest = digest;
+		} else if (!names) {
+			continue;
+		}
 		memcpy(keep, &k, sizeof(k));
 		gate_keep(c->g, c->context[i], c->to, keep);
 	}
@@ -70,8 +80,12 @@ bool ng_call_write(struct ng_call *c)
 	const uint32_t counted = NG_SDP_VERSION | NG_SDP_VERSION_FORCE;
 	struct ng_keep last;
 
-	if (!(c->f->sdp_flags & counted))
-		return write_all(c);
+	if (!(c->f->sdp_flags & counted)) {
+		if (!write_all(c))
+			return false;
+		told_keep(c, 0);
+		return true;
+	}
 	last = told_last(c);
 	c->version = last.version ? last.version : version_of(c->sdp.origin.version);
 	if (!write_all(c))

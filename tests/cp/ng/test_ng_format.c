@@ -146,6 +146,7 @@ static void what_else_is_text(void **state)
 	ng_lacks(w, "tls-id");
 	ng_has(w, "a=mid:0");
 	ng_has(w, "a=mid:1");
+	json_decref(ng_ask_json(w, "{\"command\":\"delete\",\"call-id\":\"c\"}"));
 	ng_sdp(w, "offer", "a", NULL, "\"extmap\":\"strip\"", two);
 	ng_lacks(w, "extmap");
 	ng_lacks(w, "a=mid");

@@ -146,7 +146,7 @@ static void what_is_no_attribute_is_left_out(void **state)
 static void edits_are_bounded(void **state)
 {
 	struct ng_world *w = *state;
-	enum { ROOM = 61500 };
+	enum { ROOM = 61500, CERTIFIED = 2600 };
 	static char more[8192], sdp[65000];
 	size_t n = (size_t)snprintf(more, sizeof(more), "\"sdp-attr\":{\"audio\":{\"add\":[\"x0\"");
 
@@ -165,7 +165,22 @@ static void edits_are_bounded(void **state)
 	n = (size_t)snprintf(sdp, sizeof(sdp), A "m=audio 4000 RTP/AVP 0\na=");
 	memset(sdp + n, 'y', ROOM);
 	snprintf(sdp + n + ROOM, sizeof(sdp) - n - ROOM, "\n");
+	/* Before anything is made. */
+	json_decref(ng_ask_json(w, "{\"command\":\"delete\",\"call-id\":\"c\"}"));
 	ng_sdp_refused(w, "offer", more, sdp, "too long");
+	assert_int_equal(ng_contexts(w), 0);
+	/* What the session says of certificates may come to stand in each m-line. */
+	n = (size_t)snprintf(sdp, sizeof(sdp), A "a=tls-id:");
+	memset(sdp + n, 'y', CERTIFIED);
+	n += CERTIFIED;
+	n += (size_t)snprintf(sdp + n, sizeof(sdp) - n,
+			      "\na=setup:actpass\na=fingerprint:sha-1 "
+			      "4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AB\n");
+	for (int i = 0; i < 24; i++)
+		n += (size_t)snprintf(sdp + n, sizeof(sdp) - n, "m=audio %d UDP/TLS/RTP/SAVP 0\n",
+				      4000 + 2 * i);
+	ng_sdp_refused(w, "offer", "", sdp, "too long");
+	assert_int_equal(ng_contexts(w), 0);
 }
 
 static void header_extensions_are_stripped_by_name(void **state)

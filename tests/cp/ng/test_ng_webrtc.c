@@ -323,6 +323,75 @@ static void a_bundle_is_offered_by_flag(void **state)
 	ng_lacks(w, "BUNDLE");
 }
 
+#define TWO(session, first, second) \
+	session "m=audio 4000 RTP/AVP 0\n" first "m=video 4002 RTP/AVP 96\n" second
+#define A "v=0\no=a 1 1 IN IP4 203.0.113.7\ns=-\nc=IN IP4 203.0.113.7\nt=0 0\n"
+
+/* What both sides call by other names, or one of them by none. */
+static void no_two_m_lines_have_one_name(void **state)
+{
+	struct ng_world *w = *state;
+	const char *video;
+
+	/* What flags want is none of the sender's, not even one that looks like ours. */
+	ng_sdp(w, "offer", "a", NULL, "\"flags\":[\"generate-mid\"]",
+	       A TWO("", "a=mid:1\n", "") "m=video 4004 RTP/AVP 96\na=mid:fl1\n");
+	ng_has(w, "a=mid:1");
+	ng_has(w, "a=mid:fl1");
+	ng_has(w, "a=mid:fl2");
+	json_decref(ng_ask_json(w, "{\"command\":\"delete\",\"call-id\":\"c\"}"));
+	/* b has its own name of the first, and a calls the second so. */
+	ng_sdp(w, "offer", "a", NULL, "", A TWO("", "a=mid:x\n", "a=mid:y\n"));
+	ng_sdp(w, "answer", "a", "b", "", B TWO("", "a=mid:q\n", ""));
+	ng_sdp(w, "offer", "a", "b", "", A TWO("", "a=mid:x\n", "a=mid:q\n"));
+	video = strstr(w->sdp, "m=video");
+	assert_non_null(video);
+	assert_non_null(strstr(w->sdp, "a=mid:q"));
+	assert_true(strstr(w->sdp, "a=mid:q") < video);
+	assert_non_null(strstr(video, "a=mid:y")); /* as b was told before */
+}
+
+static void a_name_that_was_told_is_told_again(void **state)
+{
+	struct ng_world *w = *state;
+
+	ng_sdp(w, "offer", "a", NULL, "\"flags\":[\"generate-mid\"]", A TWO("", "", ""));
+	ng_has(w, "a=mid:0");
+	ng_has(w, "a=mid:1");
+	ng_sdp(w, "answer", "a", "b", "", B TWO("", "", ""));
+	ng_lacks(w, "mid:");
+	ng_sdp(w, "offer", "a", "b", "", A TWO("", "", "a=mid:0\n"));
+	ng_has(w, "a=mid:0");
+	ng_has(w, "a=mid:1");
+	/* Who offers without names is answered without. */
+	ng_sdp(w, "answer", "a", "b", "", B TWO("", "", ""));
+	ng_sdp(w, "offer", "b", "a", "", B TWO("", "", ""));
+	ng_sdp(w, "answer", "b", "a", "", A TWO("", "", ""));
+	ng_lacks(w, "mid:");
+}
+
+static void groups_go_by_the_names_that_are_told(void **state)
+{
+	struct ng_world *w = *state;
+
+	ng_sdp(w, "offer", "a", NULL, "",
+	       A TWO("a=group:LS x y\na=group:FID z\n", "a=mid:x\n", "a=mid:y\n"));
+	ng_has(w, "a=group:LS x y");
+	ng_lacks(w, "FID");
+	/* b has names of its own, and a is told its own. */
+	ng_sdp(w, "answer", "a", "b", "", B TWO("a=group:LS u v\n", "a=mid:u\n", "a=mid:v\n"));
+	ng_has(w, "a=group:LS x y");
+	ng_sdp(w, "offer", "a", "b", "", A TWO("a=group:LS y x\n", "a=mid:x\n", "a=mid:y\n"));
+	ng_has(w, "a=group:LS v u");
+	/* One that is not used is in none. */
+	ng_sdp(w, "answer", "a", "b", "",
+	       B
+	       "a=group:LS u v\nm=audio 6000 RTP/AVP 0\na=mid:u\nm=video 0 RTP/AVP 96\na=mid:x\n");
+	ng_has(w, "a=group:LS x");
+	/* Its sender's name is another m-line's here. */
+	assert_null(strstr(strstr(w->sdp, "m=video"), "mid:"));
+}
+
 static void names_are_the_same_after_a_restart(void **state)
 {
 	struct ng_world *w = *state;
@@ -349,6 +418,9 @@ int main(void)
 		T(red_goes_with_what_it_repeats),
 		T(a_bundle_is_answered_by_one_of_one),
 		T(a_bundle_goes_by_the_first_that_is_served),
+		T(no_two_m_lines_have_one_name),
+		T(a_name_that_was_told_is_told_again),
+		T(groups_go_by_the_names_that_are_told),
 		T(what_is_bundle_only_is_rejected),
 		T(a_bundle_may_be_rejected_and_needs_multiplexed_rtcp),
 		T(names_that_cannot_be_kept_are_in_no_bundle),
