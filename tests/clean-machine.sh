@@ -19,6 +19,12 @@ SUITE=
 PACKAGE=
 SERVICE=
 IMAGE=
+COMPILER=
+# Debian, compiler, another Debian beside it, and what comes from there.
+declare -A COMPILERS=(
+	[gcc-13]="trixie gcc-13"
+	[gcc-15]="sid gcc-15 experimental libssl-dev openssl libcmocka-dev"
+)
 KEEP=
 MOUNTED=
 IMAGE_WORK=
@@ -28,6 +34,7 @@ usage()
 	cat <<-END
 	Usage: tests/clean-machine.sh [--suite [PATTERN] | --package | --service] [--keep] [bookworm | trixie]...
 	       tests/clean-machine.sh --image
+	       tests/clean-machine.sh --compiler [NAME]...
 
 	Makes the machines, and in each runs conf/quickstart.sh --check: installs, builds, relays.
 
@@ -35,6 +42,8 @@ usage()
 	  --package          instead: tests/package_test.sh, which builds, installs, upgrades and purges
 	  --service          the same, and then its units in a guest with systemd: tests/vm/service_check.sh
 	  --image            instead: conf/Containerfile's image, upon a minimal Debian 13, and its programs (buildah)
+	  --compiler         instead: the whole tree is built with a compiler and libraries of doc/arch/tests.md that
+	                     neither has by itself, and tests of what differs are run; NAME is of ${!COMPILERS[*]}
 	  --keep             leave the machine as it is then, in build-machines/NAME
 
 	The last line of each is its verdict; exits 0 if all are good.
@@ -193,6 +202,52 @@ image()
 	return $rc
 }
 
+# compiler_build CC: in the machine. Of another OpenSSL than that of Debian's libevent the linker warns, with reason: a
+# control process made so is not run.
+compiler_build()
+{
+	local name log=/var/tmp/log
+	cd /fairlead || return
+	$1 --version | head -n 1
+	dpkg-query -W -f '${Package} ${Version}\n' libssl-dev libcmocka-dev libdpdk-dev
+	CC=$1 LDFLAGS=-Wl,--no-fatal-warnings meson setup build -Dwerror=true >$log 2>&1 && ninja -C build >>$log 2>&1 ||
+		{ grep -m 20 -e 'error:' -e ERROR $log || tail -n 20 $log; return 1; }
+	for name in accel handshake_accel crypto_cpus config; do
+		meson test -C build --no-rebuild -t 3 $name >$log 2>&1 || { tail -n 30 $log; return 1; }
+		echo "ok      test_$name"
+	done
+}
+
+# compiler_install DEBIAN CC [OTHER PACKAGE...]: in the machine.
+compiler_install()
+{
+	local apt=(apt-get -q -y --no-install-recommends) log=/var/tmp/log
+	export DEBIAN_FRONTEND=noninteractive
+	"${apt[@]}" update >$log 2>&1 || return
+	/fairlead/conf/quickstart.sh --install build && "${apt[@]}" install "$2" g++ git >>$log 2>&1 || { tail -n 20 $log; return 1; }
+	[[ -n ${3:-} ]] || return 0
+	echo "deb http://deb.debian.org/debian $3 main" >/etc/apt/sources.list.d/other.list
+	"${apt[@]}" update >>$log 2>&1 && "${apt[@]}" install -t "$3" "${@:4}" >>$log 2>&1 || { tail -n 20 $log; return 1; }
+}
+
+# compiler NAME: a row of COMPILERS.
+compiler()
+{
+	local row dir=$CACHE/compiler-$1 begin=$SECONDS rc=0
+	read -ra row <<<"${COMPILERS[$1]}"
+	base "${row[0]}"
+	discard "$dir" && mkdir "$dir" && tar -C "$dir" -xf "$CACHE/${row[0]}.tar" && same_network "$dir" &&
+		git clone -q --no-hardlinks "$ROOT" "$dir/fairlead" && mount_all "$dir" ||
+		die "$1: the machine cannot be made"
+	say "$1: Debian ${row[0]}, $(git -C "$ROOT" describe --always)"
+	inside "$dir" bash -c "$(declare -f compiler_install compiler_build)
+		compiler_install ${row[*]} && compiler_build ${row[1]}" </dev/null || rc=$?
+	unmount_all
+	[[ -n $KEEP ]] || discard "$dir"
+	say "$1: $( ((rc == 0)) && echo good || echo "FAILED, exit code $rc"), $((SECONDS - begin)) s"
+	return $rc
+}
+
 # machine NAME: false if one of the commands fails there.
 machine()
 {
@@ -231,6 +286,7 @@ main()
 		--keep) KEEP=1 ;;
 		--package) PACKAGE=1 ;;
 		--image) IMAGE=1 ;;
+		--compiler) COMPILER=1 ;;
 		--service) PACKAGE=1 SERVICE=1 ;;
 		--suite)
 			SUITE=1
@@ -240,7 +296,10 @@ main()
 			fi
 			;;
 		bookworm | trixie) chosen+=("$1") ;;
-		*) usage >&2; return 2 ;;
+		*)
+			[[ -n $COMPILER && -n ${COMPILERS[$1]:-} ]] || { usage >&2; return 2; }
+			chosen+=("$1")
+			;;
 		esac
 		shift
 	done
@@ -258,6 +317,17 @@ main()
 		trap image_end EXIT
 		image
 		return
+	fi
+	if [[ -n $COMPILER ]]; then # nothing that a relay of this machine would meet
+		((${#chosen[@]})) || chosen=("${!COMPILERS[@]}")
+		mkdir -p "$CACHE"
+		trap on_exit EXIT
+		trap 'exit 130' INT
+		trap 'exit 143' TERM
+		for name in "${chosen[@]}"; do
+			compiler "$name" || rc=1
+		done
+		return $rc
 	fi
 	if [[ ${TESTS_LOCKED:-} != "$LOCK" ]]; then # by tests/run.sh --long
 		exec 9>>"$LOCK"
