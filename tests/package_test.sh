@@ -58,12 +58,17 @@ build()
 	say "depends on $(dpkg-deb -f "$DEB" Depends)"
 }
 
-# Findings are mended, or overridden with a reason in debian/.
+# Findings are mended, or overridden with a reason in debian/. Of one of Debian 12's lintian that of 13 takes no override:
+# there is no start without systemd, which watches both processes by their notifications.
 judge()
 {
+	local others=()
+	[[ $(. /etc/os-release && echo "$VERSION_ID") != 12 ]] ||
+		others=(--suppress-tags package-supports-alternative-init-but-no-init.d-script)
 	say "lintian $(lintian --version)"
-	lintian --no-cfg --allow-root --fail-on error,warning -i -I --tag-display-limit 0 "$WORK"/fairlead_*.changes ||
-		fail "lintian has findings"
+	lintian --no-cfg --allow-root "${others[@]}" -i -I --tag-display-limit 0 "$WORK"/fairlead_*.changes >"$WORK/lintian" ||
+		fail "lintian does not run, or has errors: $(<"$WORK/lintian")"
+	! grep -q '^[EWI]:' "$WORK/lintian" || fail "lintian has findings: $(<"$WORK/lintian")"
 }
 
 # ---- install ----
