@@ -49,7 +49,7 @@ usage()
 	  vm:tap                                   rte_flow by a kernel's filters: tests/vm/tap.sh
 	  vm:steer                                 an RSS key that steers, on PCI: tests/vm/driver.sh virtio vm:steer
 	  vm:bond-MEMBER                           a bond of virtio and virtio, e1000e, af_packet or af_xdp: tests/vm/bond_test.sh
-  vm:bare                                  no IOMMU, isolated CPUs, a page of 1 GB: tests/vm/bare_test.sh
+	  vm:bare                                  no IOMMU, isolated CPUs, a page of 1 GB: tests/vm/bare_test.sh
 	                                           e1000, igb, tap, steer and bare: with --long, or asked for by name
 	  upgrade:boundary                         with --long, or asked for by name: programs from before the last
 	                                           two changes of the boundary are upgraded to these under load
