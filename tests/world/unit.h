@@ -16,6 +16,11 @@
 #define assert_in_range assert_uint_in_range
 #endif
 
+/* It has one without arguments, which nobody here wants. */
+#ifdef stop
+#undef stop
+#endif
+
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 /* xorshift64*: the same numbers in each run, so that a failure can be repeated. */

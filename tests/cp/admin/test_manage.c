@@ -54,9 +54,14 @@ static X509 *cert_make(const char *cn, const char *san, EVP_PKEY *key, X509 *iss
 	X509_gmtime_adj(X509_getm_notBefore(x), -3600);
 	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
 	X509_set_pubkey(x, key);
-	if (cn)
-		X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
-					   (const unsigned char *)cn, -1, -1, 0);
+	if (cn) {
+		X509_NAME *name = X509_NAME_new();
+
+		X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)cn, -1,
+					   -1, 0);
+		X509_set_subject_name(x, name);
+		X509_NAME_free(name);
+	}
 	X509_set_issuer_name(x, X509_get_subject_name(issuer ? issuer : x));
 	X509V3_set_ctx(&v3, issuer ? issuer : x, x, NULL, NULL, 0);
 	if (!issuer || san) {
