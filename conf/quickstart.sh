@@ -229,8 +229,11 @@ make_directories()
 # stays, unless half of it is to start with another.
 make_config()
 {
-	local nic file="${FAIRLEAD_CONFIG:-$SAMPLE}"
+	local nic file
+	file=$(realpath -m "${FAIRLEAD_CONFIG:-$SAMPLE}")
 	if running; then
+		[[ -z ${FAIRLEAD_CONFIG:-} || $file == "$CONFIG" || $file == "$(cat "$RUN/config-of" 2>/dev/null)" ]] ||
+			die "the relay runs with a copy of $(cat "$RUN/config-of" 2>/dev/null || echo "another file"), not of $file: take it down first (conf/quickstart.sh --down), or leave FAIRLEAD_CONFIG out"
 		return
 	elif [[ -z ${FAIRLEAD_CONFIG:-} ]] && { alive fairlead-dp || alive fairlead-cp; }; then
 		return
@@ -246,6 +249,7 @@ make_config()
 	done
 	for_owner "$CONFIG.new"
 	mv "$CONFIG.new" "$CONFIG"
+	echo "$file" >"$RUN/config-of"
 	own_parts "$(dirname "$file")/conf.d"
 	[[ $file != "$SAMPLE" ]] || fit_cpus
 }
@@ -531,24 +535,31 @@ make_user()
 		die "user demo could not be made"
 }
 
-# lock: for who makes or removes what there is one of; unlock is the other half, as is the end.
+# lock: for who makes or removes what there is one of; unlock is the other half, as is the end. The file says who
+# has it.
 LOCKED=
 lock()
 {
 	[[ -z $LOCKED ]] || return 0
-	exec 9>"$RUN.lock"
-	flock -n 9 || { say "another one is at work; waiting for it"; flock 9; }
+	exec 9>>"$RUN.lock"
+	flock -n 9 || { say "another one is at work$(holder); waiting for it"; flock 9; }
 	LOCKED=1
+	echo "process $$, conf/quickstart.sh${COMMAND:+ $COMMAND} of $ROOT" >"$RUN.lock"
 }
 unlock()
 {
+	: >"$RUN.lock"
 	exec 9>&-
 	LOCKED=
 }
+holder() { sed -n '1s/.*/: &/p' "$RUN.lock"; }
 
+# up COMMAND: COMMAND is run at the end, whatever ends us, unless all was running before: nothing half-started
+# stays behind. Somebody else may be starting it until we have the lock.
 up()
 {
 	lock
+	running || { AT_END=$1 && trap '"$AT_END"' EXIT; }
 	install_packages build run check
 	make_directories
 	make_config
@@ -561,6 +572,7 @@ up()
 	start_dp
 	start_cp
 	make_user
+	[[ $COMMAND != --detach ]] || : >"$RUN/stays"
 	unlock
 	say "ready"
 }
@@ -685,14 +697,19 @@ check()
 	return $failed
 }
 
+# check_ends: what was not running before is taken down again, unless somebody else means it to stay.
+check_ends()
+{
+	stop_peer
+	lock
+	if [[ ! -e $RUN/stays ]]; then down; fi
+}
+
 check_command()
 {
-	local was=0 rc=0
-	running && was=1
-	if ((!was)); then
-		trap 'stop_peer; down' EXIT
-		up
-	fi
+	local rc=0
+	lock # who starts it may not be ready yet
+	if running; then unlock; else up check_ends; fi
 	check || rc=1
 	if ((rc == 0)); then
 		say "verdict: the relay works"
@@ -703,8 +720,10 @@ check_command()
 	exit $rc
 }
 
+COMMAND=
 main()
 {
+	COMMAND=${1:-}
 	if [[ ${1:-} == --install ]]; then # tests/run.sh: packages of these purposes, no more
 		need_root "$@"
 		install_packages "${@:2}"
@@ -720,21 +739,17 @@ main()
 	--down) down ;;
 	--check) check_command ;;
 	--detach)
-		running || trap 'down' EXIT # nothing half-started stays behind
-		up
+		up down
 		trap - EXIT
 		explain
 		;;
 	'')
-		if running; then
-			up
+		up down
+		explain
+		if [[ -z $(trap -p EXIT) ]]; then
 			say "it was running already"
-			explain
 			return
 		fi
-		trap 'down' EXIT
-		up
-		explain
 		watch_over
 		;;
 	esac

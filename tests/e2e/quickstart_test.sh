@@ -51,6 +51,13 @@ quickstart --detach
 assert_eq "fairlead-dp while fairlead-cp was replaced" "$(dp_pid)" "$dp"
 assert "attached again" attached
 
+# Another configuration than that of what runs is not left out in silence.
+! FAIRLEAD_CONFIG=$TMP/other.yaml "$ROOT/conf/quickstart.sh" --detach >"$TMP/log" 2>&1 || fail "another configuration is left out"
+assert "it says which one runs" grep -q "^quickstart: the relay runs with a copy of $SAMPLE, not of $TMP/other.yaml: take it down first" "$TMP/log"
+FAIRLEAD_CONFIG=$SAMPLE quickstart --detach
+FAIRLEAD_CONFIG=$CONFIG quickstart --detach
+assert_eq "fairlead-dp after other configurations" "$(dp_pid)" "$dp"
+
 # Who takes it down waits for who is about to bring it up.
 start "$TMP/held" flock --no-fork "$RUN.lock" sh -c "echo held; exec sleep 600"
 HOLDER=$PID
@@ -66,6 +73,38 @@ for ns in fl-client fl-relay fl-peer; do
 	! ip netns list | grep -qw -- "$ns" || fail "namespace $ns is still there"
 done
 assert "no runtime directory" test ! -e "$RUN"
+quickstart --down
+
+# Who waits for another one knows for whom, and takes nothing of his down when he is told to end. The first is kept
+# from its end by a command line that answers when it may.
+mkdir "$TMP/slow"
+ln -s "$BUILD"/fairlead-{cp,dp} "$TMP/slow"
+printf '#!/bin/sh\nuntil [ -e %q ]; do sleep 0.1; done\nexec %q "$@"\n' "$TMP/go" "$BUILD/fairlead" >"$TMP/slow/fairlead"
+chmod +x "$TMP/slow/fairlead"
+start "$TMP/first.log" env FAIRLEAD_BUILD="$TMP/slow" "$ROOT/conf/quickstart.sh" --detach
+FIRST=$PID
+await 60 grep -q "starting fairlead-cp" "$TMP/first.log" || fail "it does not start: $(cat "$TMP/first.log")"
+for command in --detach --check ""; do
+	start "$TMP/second.log" "$ROOT/conf/quickstart.sh" ${command:+"$command"}
+	SECOND=$PID
+	await 10 grep -q "another one is at work: process $FIRST, conf/quickstart.sh --detach of $ROOT; waiting" "$TMP/second.log" ||
+		fail "it does not say for whom it waits: $(cat "$TMP/second.log")"
+	kill "$SECOND"
+	await 10 ended "$SECOND" || fail "'$command' does not end while it waits: $(cat "$TMP/second.log")"
+done
+touch "$TMP/go"
+await 60 ended "$FIRST" || fail "the first does not come to its end: $(cat "$TMP/first.log")"
+assert "what the first has started" attached
+
+# Nor does the end of a check take down what somebody has meanwhile asked to stay.
+quickstart --down
+start "$TMP/check.log" "$ROOT/conf/quickstart.sh" --check
+CHECK=$PID
+await 60 grep -q "relaying with" "$TMP/check.log" || fail "no check: $(cat "$TMP/check.log")"
+quickstart --detach
+await 60 ended "$CHECK" || fail "the check does not end: $(cat "$TMP/check.log")"
+assert "it works" grep -q "verdict: the relay works" "$TMP/check.log"
+assert "what was asked to stay" attached
 quickstart --down
 
 # The relay starts where no huge page is free, and meanwhile somebody reserves five more.
