@@ -49,6 +49,7 @@ static const struct option plan_opts[] = {
 	{ "call", required_argument, NULL, 'C' },
 	{ "media", required_argument, NULL, 'm' },
 	{ "near", required_argument, NULL, 'n' },
+	{ "urgent", no_argument, NULL, 'u' },
 	{ "hold", no_argument, NULL, 'h' },
 	{ "no-hold", no_argument, NULL, 'H' },
 	{ "lifetime", required_argument, NULL, 'l' },
@@ -106,6 +107,9 @@ static void options_option(struct cli *cli, struct options *w, int o, const char
 		return;
 	case 'n':
 		json_object_set_new(w->plan, "near", json_string(arg));
+		return;
+	case 'u':
+		json_object_set_new(w->plan, "urgent", json_true());
 		return;
 	case 'h':
 	case 'H':
@@ -404,7 +408,7 @@ static int verb_events(struct cli *cli, int argc, char **argv)
 
 const struct command context_verbs[] = {
 	{ "add",
-	  "--a TERM [--b TERM] [--call CALL] [--media N] [--near CONTEXT] [--hold | --no-hold] "
+	  "--a TERM [--b TERM] [--call CALL] [--media N] [--near CONTEXT] [--urgent] [--hold] "
 	  "[--lifetime SECONDS] [--inactivity SECONDS]",
 	  "makes a context of one termination or two", .run = verb_add },
 	{ "modify",

@@ -273,6 +273,7 @@ struct config_gateway {
 	uint32_t streams;	  /* per worker: of these, contexts of TCP and TLS */
 	uint32_t srtp;		  /* per worker: terminations that are SRTP */
 	uint32_t lifetime;	  /* seconds: of a context that is never deleted */
+	uint32_t urgent;	  /* contexts of a worker, kept for urgent calls */
 	uint32_t answer_timeout;  /* seconds: with one termination, or no remote address */
 	uint32_t connect_timeout; /* seconds: of terminations that were told to begin */
 	uint32_t ended_timeout;	  /* seconds: a context whose connections have ended is kept */

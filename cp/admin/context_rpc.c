@@ -120,7 +120,7 @@ static size_t param_terms(const struct server *s, const json_t *params, struct t
 	return n;
 }
 
-/* {terminations, call, media, hold, lifetime, inactivity, near} */
+/* {terminations, call, media, hold, lifetime, inactivity, near, urgent} */
 json_t *rpc_context_add(void *ctx, const json_t *params, struct rpc_error *err)
 {
 	const struct server *s = ctx;
@@ -131,8 +131,9 @@ json_t *rpc_context_add(void *ctx, const json_t *params, struct rpc_error *err)
 	size_t n;
 
 	if (!context_gateway(s, err) ||
-	    !param_only(params, "terminations call media hold lifetime inactivity near", err) ||
-	    !param_plan(s, params, &plan, err))
+	    !param_only(params, "terminations call media hold lifetime inactivity near urgent", err) ||
+	    !param_plan(s, params, &plan, err) ||
+	    !param_bool(params, "urgent", &plan.urgent, err))
 		return NULL;
 	n = param_terms(s, params, w, err);
 	if (n == 0)

@@ -252,7 +252,7 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "reload", "the file is put in force, as far as that needs no restart", ADMINISTER, .audited = RPC_AUDITED, .later = rpc_reload },
 	{ "contexts", "a page of the gateway's contexts, likewise", FILTER_CONTEXTS PARAM_PAGE, .call = rpc_contexts },
 	{ "contexts.kill", "ends contexts likewise", FILTER_CONTEXTS PARAM_KILL, OPERATE, .audited = RPC_AUDITED, .call = rpc_contexts_kill },
-	{ "context.add", "a context of two terminations", "terminations call? media? near? " CONTEXT_LIMITS, OPERATE, .audited = RPC_AUDITED_CALL, .call = rpc_context_add },
+	{ "context.add", "a context of two terminations", "terminations call? media? near? urgent? " CONTEXT_LIMITS, OPERATE, .audited = RPC_AUDITED_CALL, .call = rpc_context_add },
 	{ "context.modify", "changes a context, or with a side that termination of it", "context side? " CONTEXT_LIMITS, OPERATE, .audited = RPC_AUDITED_CALL, .call = rpc_context_modify },
 	{ "context.subtract", "one termination goes", "context side", OPERATE, .audited = RPC_AUDITED_CALL, .call = rpc_context_subtract },
 	{ "context.move", "a termination to another context", "context side to to_side", OPERATE, .audited = RPC_AUDITED_CALL, .call = rpc_context_move },

@@ -137,10 +137,17 @@ static void plan_apply(const struct gateway *g, struct context *c, const struct 
 }
 
 /* Room for one more on a worker. */
-static bool room_check(const struct gateway *g, uint32_t worker, bool stream, struct gate_fail *f)
+static bool room_check(const struct gateway *g, uint32_t worker, bool stream, bool urgent,
+		       struct gate_fail *f)
 {
-	if (context_count(g->table, worker) >= g->conf->gateway.contexts)
+	const struct config_gateway *conf = &g->conf->gateway;
+	const uint32_t n = context_count(g->table, worker);
+
+	if (n >= conf->contexts)
 		return gate_refuse(f, GATE_FULL, "worker %u has no context left", worker);
+	if (!urgent && n + conf->urgent >= conf->contexts)
+		return gate_refuse(f, GATE_FULL,
+				   "worker %u keeps its last contexts for urgent calls", worker);
 	if (stream && context_streams(g->table, worker) >= g->conf->gateway.streams)
 		return gate_refuse(f, GATE_FULL, "worker %u has no context of TCP or TLS left",
 				   worker);
@@ -150,9 +157,12 @@ static bool room_check(const struct gateway *g, uint32_t worker, bool stream, st
 	return true;
 }
 
-/* Whether its owner may have one more. */
-static bool share_check(const struct gateway *g, const struct context *c, struct gate_fail *f)
+/* Whether its owner may have one more; an urgent call is not counted against others. */
+static bool share_check(const struct gateway *g, const struct context *c, bool urgent,
+			struct gate_fail *f)
 {
+	if (urgent)
+		return true;
 	if (!share_may(&g->contexts, c->owner))
 		return gate_refuse(f, GATE_FULL,
 				   "few contexts are left, and this controller has "
@@ -164,13 +174,13 @@ static bool share_check(const struct gateway *g, const struct context *c, struct
 }
 
 /* Makes both terminations on a worker, or none. */
-static bool terms_make(struct gateway *g, struct context *c, const struct term_spec *a,
-		       const struct term_spec *b, struct gate_fail *f)
+static bool terms_make(struct gateway *g, struct context *c, const struct gate_plan *plan,
+		       const struct term_spec *a, const struct term_spec *b, struct gate_fail *f)
 {
 	const uint32_t srtp = term_srtp(&a->term) + (b ? term_srtp(&b->term) : 0);
 
 	c->term[0] = c->term[1] = (struct context_term){ 0 };
-	if (!room_check(g, c->worker, c->stream, f) ||
+	if (!room_check(g, c->worker, c->stream, plan->urgent, f) ||
 	    !srtp_room(g, c->worker, c->owner, srtp, f) ||
 	    !term_make(g, &c->term[0], a, c->worker, c->inactivity, f))
 		return false;
@@ -224,7 +234,7 @@ static bool place(struct gateway *g, struct context *c, const struct gate_plan *
 	if (!workers_asked(g, plan, a, b, &workers, f))
 		return false;
 	while ((c->worker = worker_idlest(g, workers)) != UINT32_MAX) {
-		if (terms_make(g, c, a, b, f))
+		if (terms_make(g, c, plan, a, b, f))
 			return true;
 		if (f->error != GATE_FULL)
 			return false;
@@ -258,7 +268,7 @@ static struct context *add(struct gateway *g, const struct gate_plan *plan,
 	proto.since = server_deadline(g->s, 0);
 	memcpy(proto.call, plan->call, sizeof(proto.call));
 	plan_apply(g, &proto, plan);
-	if (!share_check(g, &proto, f) || !place(g, &proto, plan, a, b, f))
+	if (!share_check(g, &proto, plan->urgent, f) || !place(g, &proto, plan, a, b, f))
 		return NULL;
 	c = context_add(g->table, &proto); /* the worker had room */
 	gate_count(g, c);

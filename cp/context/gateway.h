@@ -40,12 +40,14 @@ struct term_spec {
 struct gate_plan {
 	char call[CONTEXT_CALL_MAX];
 	uint16_t media;
-	uint32_t flags;	      /* enum ctl_context_flags */
-	uint32_t lifetime;    /* seconds; 0: gateway.lifetime */
-	uint32_t inactivity;  /* seconds; UINT32_MAX: gateway.inactivity */
-	uint64_t note;	      /* anything the controller wants to find again in the context */
-	uint32_t owner;	      /* gate_owner() of who adds it; 0: none that is counted */
-	uint32_t branch;      /* whatever tells branches of a call apart; of who adds it, too */
+	uint32_t flags;	     /* enum ctl_context_flags */
+	uint32_t lifetime;   /* seconds; 0: gateway.lifetime */
+	uint32_t inactivity; /* seconds; UINT32_MAX: gateway.inactivity */
+	uint64_t note;	     /* anything the controller wants to find again in the context */
+	uint32_t owner;	     /* gate_owner() of who adds it; 0: none that is counted */
+	uint32_t branch;     /* whatever tells branches of a call apart; of who adds it, too */
+	bool
+	    urgent; /* an emergency or priority call: gateway.urgent-contexts are for these (R27) */
 	struct context *near; /* its terminations may be moved between the two; NULL: any worker */
 };
 

@@ -195,6 +195,10 @@ void mg_take(struct mg *m, const struct sock_addr *from, const char *p, size_t l
 			return;
 		}
 	}
+	if (m->in.version > H248_VERSION_MAX) {
+		answer_error(m, from, true, 0, MG_BAD_VERSION, "Version not supported");
+		return;
+	}
 	if (ip_eq(&from->ip, &mg_controller(m)->ip))
 		mg_assoc_heard(m);
 	for (const struct h248_item *i = h248_child(&m->in, &m->in.item[0]); i;

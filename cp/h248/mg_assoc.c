@@ -16,7 +16,9 @@ enum {
 	AGAIN_MS = 500,	     /* the first repetition; each doubles it */
 	AGAIN_MAX_MS = 4000, /* D.1.3 */
 	LOST_MS = 25000,     /* T-MAX (D.1.5): who has not answered then is lost */
-	ROUND_MS = 3000,     /* MWD (9.2): at most, before another round of all controllers */
+	PENDING_MS =
+	    120000, /* nor is he waited for any longer, however often he says that he is at it */
+	ROUND_MS = 3000, /* MWD (9.2): at most, before another round of all controllers */
 };
 
 static const struct config_gateway *conf(const struct mg *m)
@@ -56,7 +58,8 @@ static uint64_t again_after(struct mg *m, uint32_t tries)
 	return ms / 2 + rand_below(&m->rand, ms / 2 + 1);
 }
 
-static void request_put(struct mg *m, struct h248_out *o, uint32_t id, bool registers)
+/* Sends it, or holds it until somebody is in charge; false: it is lost. */
+static bool request_put(struct mg *m, struct h248_out *o, uint32_t id, bool registers, bool passes)
 {
 	struct mg_assoc *a = &m->assoc;
 	size_t len = wr_len(&o->w);
@@ -65,25 +68,30 @@ static void request_put(struct mg *m, struct h248_out *o, uint32_t id, bool regi
 	if (!o->w.failed && a->n_request < MG_REQUESTS_MAX)
 		r = malloc(sizeof(*r) + len);
 	if (!r) {
-		m->stats.untold++;
-		return;
+		m->stats.untold += !registers;
+		return false;
 	}
 	*r = (struct mg_request){ .id = id,
+				  .first_ms = m->s->now_ms,
 				  .begun_ms = m->s->now_ms,
 				  .registers = registers,
+				  .held = !registers && a->state != MG_SERVED,
+				  .passes = passes,
 				  .again_ms = m->s->now_ms + again_after(m, 0),
 				  .len = (uint32_t)len };
 	memcpy(r->text, o->w.start, len);
 	*a->last = r;
 	a->last = &r->next;
 	a->n_request++;
-	mg_send(m, mg_controller(m), r->text, len);
+	if (!r->held)
+		mg_send(m, mg_controller(m), r->text, len);
+	return true;
 }
 
-void mg_request_send(struct mg *m, struct h248_out *o, uint32_t id)
+void mg_request_send(struct mg *m, struct h248_out *o, uint32_t id, bool passes)
 {
 	h248_close(o);
-	request_put(m, o, id, false);
+	request_put(m, o, id, false, passes);
 }
 
 static void request_del(struct mg_assoc *a, struct mg_request **at)
@@ -112,13 +120,35 @@ static struct mg_request **request_find(struct mg_assoc *a, struct h248_text id_
 	return *at ? at : NULL;
 }
 
-static void requests_drop(struct mg *m)
+/* The association is over: what is of terminations is for whoever is in charge next. */
+static void requests_hold(struct mg *m)
 {
-	struct mg_assoc *a = &m->assoc;
+	struct mg_request **at = &m->assoc.request;
 
-	while (a->request) {
-		m->stats.untold += !a->request->registers;
-		request_del(a, &a->request);
+	while (*at) {
+		struct mg_request *r = *at;
+
+		r->held = true;
+		if (r->registers || r->passes)
+			request_del(&m->assoc, at);
+		else
+			at = &r->next;
+	}
+}
+
+/* Somebody is in charge: what was held goes, one a millisecond, in the version that he speaks. */
+static void requests_go(struct mg *m)
+{
+	uint64_t at_ms = m->s->now_ms;
+
+	for (struct mg_request *r = m->assoc.request; r; r = r->next) {
+		char *slash = memchr(r->text, '/', r->len);
+
+		if (slash && slash + 1 < r->text + r->len)
+			slash[1] = (char)('0' + m->assoc.version);
+		r->held = false;
+		r->tries = 0;
+		r->first_ms = r->begun_ms = r->again_ms = at_ms++;
 	}
 }
 
@@ -133,6 +163,9 @@ static void put_method(struct mg *m, struct h248_out *o)
 	if (m->assoc.handed) {
 		h248_put(o, H248_METHOD, "%s", h248_spelt(o, H248_HAND_OFF));
 		reason = "903 MGC Directed Change";
+	} else if (m->assoc.lost && m->assoc.served == m->assoc.controller + 1) {
+		h248_put(o, H248_METHOD, "%s", h248_spelt(o, H248_DISCONNECTED));
+		reason = "900 Service Restored";
 	} else if (m->assoc.lost) {
 		h248_put(o, H248_METHOD, "%s", h248_spelt(o, H248_FAILOVER));
 		reason = "909 MGC Impending Failure";
@@ -142,6 +175,14 @@ static void put_method(struct mg *m, struct h248_out *o)
 	h248_put_text(o, H248_REASON, reason);
 }
 
+/* All begins anew after a pause that is not the same for all gateways (9.2). */
+static void pause_round(struct mg *m)
+{
+	requests_hold(m);
+	m->assoc.state = MG_WAITING;
+	m->assoc.next_ms = m->s->now_ms + rand_below(&m->rand, ROUND_MS + 1);
+}
+
 static void register_with(struct mg *m, uint16_t controller)
 {
 	struct mg_assoc *a = &m->assoc;
@@ -149,7 +190,7 @@ static void register_with(struct mg *m, uint16_t controller)
 	char time[24];
 	uint32_t id;
 
-	requests_drop(m);
+	requests_hold(m);
 	a->controller = controller;
 	a->state = MG_REGISTERING;
 	a->version = 1; /* the first message is, whatever it offers (11.3) */
@@ -170,7 +211,8 @@ static void register_with(struct mg *m, uint16_t controller)
 	h248_close(&o);
 	h248_close(&o);
 	h248_close(&o);
-	request_put(m, &o, id, true);
+	if (!request_put(m, &o, id, true, true))
+		pause_round(m);
 }
 
 void mg_assoc_start(struct mg *m)
@@ -182,61 +224,78 @@ void mg_assoc_start(struct mg *m)
 
 void mg_assoc_free(struct mg *m)
 {
-	requests_drop(m);
+	while (m->assoc.request)
+		request_del(&m->assoc, &m->assoc.request);
 }
 
-static void tell_silent(struct mg *m)
+static void tell_gone(struct mg *m, const char *what)
 {
 	char text[ADDR_STR_MAX];
 
-	log_line("h248: the controller %s does not answer",
-		 sock_addr_format(mg_controller(m), text, sizeof(text)));
+	log_line("h248: the controller %s %s",
+		 sock_addr_format(mg_controller(m), text, sizeof(text)), what);
 }
 
-/* The next of the list; behind the last one after a pause that is not the same for all (9.2). */
-static void next_controller(struct mg *m)
+/* The next of the list; behind the last one after a pause. */
+static void next_controller(struct mg *m, const char *why)
 {
 	struct mg_assoc *a = &m->assoc;
 
-	tell_silent(m);
+	tell_gone(m, why);
 	a->handed = false;
 	if (a->controller + 1 < m->n_controller) {
 		register_with(m, (uint16_t)(a->controller + 1));
 		return;
 	}
-	requests_drop(m);
-	a->state = MG_WAITING;
-	a->next_ms = m->s->now_ms + rand_below(&m->rand, ROUND_MS + 1);
+	pause_round(m);
 }
 
 /* Who served us does not answer: the list from its start (11.5). */
 static void lost(struct mg *m)
 {
+	const char *silent = "does not answer";
+
 	if (m->assoc.state != MG_SERVED) {
-		next_controller(m);
+		next_controller(m, silent);
 		return;
 	}
-	tell_silent(m);
+	tell_gone(m, silent);
 	m->assoc.lost = true;
 	register_with(m, m->assoc.controller == 0 && m->n_controller > 1 ? 1 : 0);
 }
 
+/* "[2001:DB8::1]:2944"; without a port it is 0. */
+static bool read_mid(struct h248_text mid, struct sock_addr *a)
+{
+	char text[ADDR_STR_MAX];
+	const char *end = mid.len ? memchr(mid.at, ']', mid.len) : NULL;
+	size_t n = end ? (size_t)(end - mid.at) : 0;
+	uint64_t port = 0;
+
+	if (n < 2 || mid.at[0] != '[' || n > sizeof(text))
+		return false;
+	memcpy(text, mid.at + 1, n - 1);
+	text[n - 1] = '\0';
+	mid = (struct h248_text){ end + 1, mid.len - (uint32_t)n - 1 };
+	if (mid.len && (mid.at[0] != ':' ||
+			!h248_number((struct h248_text){ mid.at + 1, mid.len - 1 }, 65535, &port)))
+		return false;
+	a->port = be16_make((uint16_t)port);
+	return ip_parse(text, &a->ip);
+}
+
 bool mg_assoc_hand_over(struct mg *m, struct h248_text to)
 {
+	struct sock_addr want;
+
+	if (!read_mid(to, &want))
+		return false;
 	for (uint16_t i = 0; i < m->n_controller; i++) {
-		char text[ADDR_STR_MAX], want[MG_MID_MAX];
 		const struct sock_addr *a = &m->controller[i];
 
-		if (i == m->assoc.controller)
+		if (i == m->assoc.controller || !ip_eq(&a->ip, &want.ip) ||
+		    (be16_get(want.port) && be16_get(want.port) != be16_get(a->port)))
 			continue;
-
-		ip_format(&a->ip, text, sizeof(text));
-		snprintf(want, sizeof(want), "[%s]:%u", text, be16_get(a->port));
-		if (!h248_is(to, want)) {
-			*strrchr(want, ':') = '\0';
-			if (!h248_is(to, want))
-				continue;
-		}
 		m->assoc.handed = true;
 		m->assoc.handed_to = i;
 		return true;
@@ -254,7 +313,7 @@ static void registered(struct mg *m, const struct h248_item *reply)
 
 	i = i ? h248_find(in, i, H248_SERVICE_CHANGE) : NULL;
 	if (!i || h248_find(in, i, H248_ERROR)) {
-		next_controller(m);
+		next_controller(m, "refuses us");
 		return;
 	}
 	i = h248_find(in, i, H248_SERVICES);
@@ -263,22 +322,24 @@ static void registered(struct mg *m, const struct h248_item *reply)
 	if (to && m->assoc.hops++ < m->n_controller && mg_assoc_hand_over(m, to->value))
 		return;
 	if (to) {
-		next_controller(m);
+		next_controller(m, "sends us to none that is left");
 		return;
 	}
 	version = i ? h248_find(in, i, H248_VERSION) : NULL;
 	if (version &&
 	    (!h248_number(version->value, 99, &n) || n < MG_VERSION_MIN || n > H248_VERSION_MAX)) {
-		next_controller(m);
+		next_controller(m, "speaks no version that we do");
 		return;
 	}
 	m->assoc.version = version ? (unsigned)n : in->version;
 	m->assoc.state = MG_SERVED;
+	m->assoc.served = m->assoc.controller + 1;
 	m->assoc.lost = m->assoc.handed = false;
 	m->assoc.hops = 0;
 	m->assoc.heard_ms = m->s->now_ms;
 	log_line("h248: the controller %s is in charge, version %u",
 		 sock_addr_format(mg_controller(m), text, sizeof(text)), m->assoc.version);
+	requests_go(m);
 }
 
 /* D.1.4: it had sent Pending, and keeps its reply until this comes. */
@@ -315,7 +376,7 @@ void mg_assoc_pending(struct mg *m, const struct h248_item *pending)
 {
 	struct mg_request **at = request_find(&m->assoc, pending->value);
 
-	if (!at)
+	if (!at || m->s->now_ms - (*at)->first_ms >= PENDING_MS)
 		return;
 	/* It is at work on it: the time begins anew (8.2.3). */
 	(*at)->tries = 0;
@@ -342,7 +403,7 @@ void mg_assoc_tick(struct mg *m)
 		register_with(m, 0);
 	}
 	for (struct mg_request *r = a->request; r; r = r->next) {
-		if (m->s->now_ms < r->again_ms)
+		if (r->held || m->s->now_ms < r->again_ms)
 			continue;
 		if (m->s->now_ms - r->begun_ms >= LOST_MS) {
 			lost(m);

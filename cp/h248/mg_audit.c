@@ -75,10 +75,12 @@ static const struct ctl_term_stats *counted(const struct mg_work *k, const struc
 void mg_put_statistics(struct mg_work *k, const struct context *c, uint32_t side)
 {
 	const struct ctl_term_stats *in = counted(k, c, side), *out = counted(k, c, !side);
+	const uint32_t since = mg_keep_get(c, side).since;
 
 	h248_put(&k->o, H248_STATISTICS, NULL);
 	h248_open(&k->o);
-	h248_put_name(&k->o, "nt/dur", "%ju", (uintmax_t)server_age(k->m->s, c->created) * 1000);
+	h248_put_name(&k->o, "nt/dur", "%ju",
+		      (uintmax_t)server_age(k->m->s, since ? since : c->created) * 1000);
 	if (in && out) {
 		h248_put_name(&k->o, "nt/os", "%ju", (uintmax_t)out->bytes);
 		h248_put_name(&k->o, "nt/or", "%ju", (uintmax_t)in->bytes);

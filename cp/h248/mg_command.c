@@ -65,6 +65,7 @@ static bool add_first(struct mg_work *k, const struct mg_want *w, struct gate_fa
 	const struct gate_plan plan = {
 		.inactivity = 0, /* what is silent is told, and ended by the controller */
 		.note = MG_NOTE,
+		.urgent = mg_is_urgent(k->attributes),
 		.owner = gate_owner(k->m->g, mg_controller(k->m), sizeof(struct sock_addr)),
 	};
 
@@ -78,7 +79,11 @@ static bool add(struct mg_work *k, const struct h248_item *i)
 {
 	struct mg_want w = { .spec = { .term = { .transport = TERM_UDP, .dscp = CTL_DSCP_KEEP },
 				       .realm = 0 },
-			     .keep = { .mode = H248_INACTIVE, .stream = 1, .any_port = 1 } };
+			     .keep = { .mode = H248_INACTIVE,
+				       .stream = 1,
+				       .any_port = 1,
+				       .since = server_now(k->m->s),
+				       .attributes = k->attributes } };
 	struct gate_fail f = { 0 };
 	char name[MG_NAME_MAX];
 	uint32_t side = 0;
@@ -117,6 +122,13 @@ static bool modify_root(struct mg_work *k, const struct h248_item *i)
 
 	if (!k->null)
 		return mg_fail(k, MG_BAD_IDENTIFIER, "ROOT is in the null context");
+	for (e = h248_child(k->in, i); e; e = h248_next(k->in, e)) {
+		if (e->broken)
+			return mg_fail(k, MG_BAD_COMMAND, "Syntax error in command");
+		if (e->token != H248_EVENTS)
+			return mg_fail(k, MG_UNKNOWN_DESCRIPTOR, "%.*s of ROOT is not served",
+				       H248_TEXT(e->name));
+	}
 	if (events) {
 		if (events->kind != H248_NONE && !h248_number(events->value, UINT32_MAX, &request))
 			return mg_fail(k, MG_VALUE, "The number of Events makes no sense");
@@ -242,6 +254,9 @@ static bool run(struct mg_work *k, const struct h248_item *i)
 {
 	if (!i->value.len || i->broken)
 		return mg_fail(k, MG_BAD_COMMAND, "Syntax error in command");
+	/* Nothing is run whose reply would not fit. */
+	if (k->replied + wr_len(&k->o.w) + MG_REPLY_ROOM > H248_MESSAGE_MAX)
+		return mg_fail(k, MG_TOO_LONG, "The reply would be longer than a message may be");
 	if (i->kind != H248_WORD)
 		return mg_fail(k, MG_NOT_IMPLEMENTED, "Lists of terminations are not served");
 	if (is_root(i) && i->token != H248_MODIFY && i->token != H248_AUDIT_VALUE &&

@@ -28,12 +28,12 @@ static uint32_t notify_begin(struct mg *m, struct h248_out *o, uint32_t context,
 	return id;
 }
 
-static void notify_send(struct mg *m, struct h248_out *o, uint32_t id)
+static void notify_send(struct mg *m, struct h248_out *o, uint32_t id, bool passes)
 {
 	h248_close(o);
 	h248_close(o);
 	h248_close(o);
-	mg_request_send(m, o, id);
+	mg_request_send(m, o, id, passes);
 }
 
 /* Of a termination, with the event's parameters as text. */
@@ -45,10 +45,6 @@ static void notify(struct mg *m, const struct context *c, uint32_t side, uint64_
 	struct h248_out o;
 	uint32_t id;
 
-	if (m->assoc.state != MG_SERVED) {
-		m->stats.untold++;
-		return;
-	}
 	id = notify_begin(m, &o, mg_context_number(c), mg_term_name(m, c, side, name), keep.request,
 			  wall_ms, event);
 	h248_open(&o);
@@ -57,7 +53,7 @@ static void notify(struct mg *m, const struct context *c, uint32_t side, uint64_
 		h248_put_name(&o, param[i][0], "%s", param[i][1]);
 	h248_close(&o);
 	m->stats.notified++;
-	notify_send(m, &o, id);
+	notify_send(m, &o, id, false);
 }
 
 /* H.248.14: the controller has been silent for too long, and is asked by being told. */
@@ -71,7 +67,7 @@ static void watch_silence(struct mg *m)
 		return;
 	a->told_silence = true;
 	id = notify_begin(m, &o, 0, "ROOT", a->root_request, m->s->wall_ms, "it/ito");
-	notify_send(m, &o, id);
+	notify_send(m, &o, id, true);
 }
 
 /* How the standard's general causes have an end (package g, event cause). */

@@ -14,17 +14,20 @@
 enum {
 	MG_TRANSACTIONS_MAX = 10, /* requests of a message that are taken (TS 29.334 5.10) */
 	MG_COUNTED_MAX = 16,	  /* contexts whose counters a transaction may ask for */
-	MG_REQUESTS_MAX = 1024,	  /* of ours that no controller has answered yet */
+	MG_REQUESTS_MAX = 4096,	  /* of ours that no controller has answered yet */
 	MG_VERSION_MIN = 1,
 	MG_MID_MAX = CONFIG_STR_MAX + 16,
 	MG_NAME_MAX = 65, /* of a termination, NUL included */
 	MG_REQUEST_BYTES_MAX = 1024,
+	MG_REPLY_ROOM = 2048, /* bytes: what the longest reply to a command takes */
+	MG_PRIORITY_MAX = 15,
 };
 
 /* Error codes (H.248.8) that are sent. */
 enum mg_code {
 	MG_BAD_MESSAGE = 400,
 	MG_BAD_TRANSACTION = 403,
+	MG_BAD_VERSION = 406,
 	MG_BAD_IDENTIFIER = 410,
 	MG_NO_CONTEXT = 411,
 	MG_TOO_MANY = 413,
@@ -56,8 +59,11 @@ struct mg_request {
 	struct mg_request *next;
 	uint32_t id;
 	uint32_t tries;
-	uint64_t begun_ms, again_ms; /* CLOCK_MONOTONIC: sent first, and to be sent next */
-	bool registers;		     /* it is the ServiceChange that makes an association */
+	/* CLOCK_MONOTONIC: sent first, the same or a Pending, and to be sent next. */
+	uint64_t first_ms, begun_ms, again_ms;
+	bool registers; /* it is the ServiceChange that makes an association */
+	bool held;	/* until there is one */
+	bool passes;	/* with this association; others are for the next controller as well */
 	uint32_t len;
 	char text[]; /* the whole message */
 };
@@ -67,7 +73,8 @@ struct mg_assoc {
 	enum mg_state state;
 	uint16_t controller; /* place in the configuration, of who serves us or is asked */
 	unsigned version;    /* agreed; before, of what is sent */
-	bool lost;	     /* there was another controller before this one */
+	bool lost;	     /* the association with `served` broke off */
+	uint16_t served;     /* who served us last, and 1; 0: nobody yet */
 	bool handed;	     /* and that one wants us to go to */
 	uint16_t handed_to;
 	uint16_t hops;	   /* since one was in charge */
@@ -131,9 +138,12 @@ void mg_assoc_pending(struct mg *m, const struct h248_item *pending);
 /* The controller hands us over, soon, to the one named. False: the configuration has no other of
  * that name. */
 bool mg_assoc_hand_over(struct mg *m, struct h248_text to);
-/* Sends a request whose message stands in o, begun by mg_request_begin(). */
+/*
+ * Sends a request whose message stands in o, begun by mg_request_begin(), or keeps it until a
+ * controller is in charge. passes: it is of this association alone.
+ */
 uint32_t mg_request_begin(struct mg *m, struct h248_out *o);
-void mg_request_send(struct mg *m, struct h248_out *o, uint32_t id);
+void mg_request_send(struct mg *m, struct h248_out *o, uint32_t id, bool passes);
 /* "20261122T09300012", of this moment. */
 const char *mg_time(uint64_t wall_ms, char text[24]);
 
@@ -143,15 +153,28 @@ const char *mg_time(uint64_t wall_ms, char text[24]);
 void mg_run(struct mg *m, struct ng_pending *pending, const struct h248_item *transaction);
 void mg_runs_free(struct mg *m);
 
+/* Of a context (H.248.1 6.1.1). */
+struct mg_attributes {
+	uint8_t priority; /* 0 to MG_PRIORITY_MAX */
+	bool emergency, ieps;
+};
+
+static inline bool mg_is_urgent(struct mg_attributes a)
+{
+	return a.emergency || a.ieps || a.priority;
+}
+
 /* A transaction in hand. */
 struct mg_work {
 	struct mg *m;
 	const struct h248_message *in;
-	struct h248_out o; /* what the action in hand replies */
-	struct context *c; /* the action's; NULL: none yet, or the null context */
-	bool choose;	   /* the action is to make one */
-	bool null;	   /* it is of the null context */
-	uint32_t number;   /* of the context, also of one that is gone; 0: none */
+	struct h248_out o;		 /* what the action in hand replies */
+	struct context *c;		 /* the action's; NULL: none yet, or the null context */
+	bool choose;			 /* the action is to make one */
+	bool null;			 /* it is of the null context */
+	uint32_t number;		 /* of the context, also of one that is gone; 0: none */
+	size_t replied;			 /* bytes of the reply before this action's */
+	struct mg_attributes attributes; /* of the context, as the action says or it has them */
 	const struct mg_counted *counted;
 	uint32_t n_counted;
 	bool told;     /* what went wrong is in the reply */
@@ -189,6 +212,8 @@ struct mg_keep {
 	uint8_t latched;  /* ipnapt/latch is on */
 	uint8_t rtp, mux, no_rtcp, any_port; /* as Local and LocalControl have it */
 	uint8_t pad[1];
+	uint32_t since;			 /* seconds: it was added */
+	struct mg_attributes attributes; /* of the context: each of its terminations has them */
 };
 _Static_assert(sizeof(struct mg_keep) <= CONTEXT_KEEP_MAX, "it fits");
 

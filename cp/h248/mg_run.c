@@ -63,6 +63,12 @@ static bool has_context(const struct h248_item *i)
 		(h248_number(i->value, UINT32_MAX, &n) && n));
 }
 
+/* What its terminations were told of it; all of them the same. */
+static struct mg_attributes attributes_of(const struct context *c)
+{
+	return mg_keep_get(c, c->term[0].term.transport == TERM_NONE).attributes;
+}
+
 /* Which context an action is of. */
 static bool action_context(struct mg_work *k, const struct h248_item *action)
 {
@@ -77,8 +83,100 @@ static bool action_context(struct mg_work *k, const struct h248_item *action)
 		return mg_fail(k, MG_NOT_IMPLEMENTED, "All contexts at once are not served");
 	h248_number(action->value, UINT32_MAX, &n);
 	k->c = mg_context_find(k->m, (uint32_t)n);
+	if (k->c)
+		k->attributes = attributes_of(k->c);
 	return k->c || mg_fail(k, MG_NO_CONTEXT, "There is no context %ju", (uintmax_t)n);
 }
+
+/* ---- attributes of contexts ---- */
+
+static bool read_switch(const struct h248_item *i, bool *on)
+{
+	*on = h248_is(i->value, "ON");
+	return i->kind == H248_WORD && (*on || h248_is(i->value, "OFF"));
+}
+
+/* One of the attributes; false: it is something else, or makes no sense, which k->code tells. */
+static bool read_attribute(struct mg_work *k, const struct h248_item *i)
+{
+	struct mg_attributes *a = &k->attributes;
+	uint64_t n = 0;
+
+	switch (i->token) {
+	case H248_EMERGENCY:
+	case H248_EMERGENCY_OFF:
+		a->emergency = i->token == H248_EMERGENCY;
+		return true;
+	case H248_PRIORITY:
+		if (i->kind != H248_WORD || !h248_number(i->value, MG_PRIORITY_MAX, &n))
+			return mg_fail(k, MG_VALUE, "Priority is 0 to %d", MG_PRIORITY_MAX);
+		a->priority = (uint8_t)n;
+		return true;
+	case H248_IEPS_CALL:
+		return read_switch(i, &a->ieps) || mg_fail(k, MG_VALUE, "IEPSCall is ON or OFF");
+	default:
+		return false;
+	}
+}
+
+/* What is kept with each termination of the context. */
+static void keep_attributes(struct mg_work *k)
+{
+	for (uint32_t side = 0; k->c && mg_is_ours(k->c) && side < 2; side++) {
+		struct mg_keep keep = mg_keep_get(k->c, side);
+		uint8_t bytes[CONTEXT_KEEP_MAX];
+
+		if (k->c->term[side].term.transport == TERM_NONE ||
+		    memcmp(&keep.attributes, &k->attributes, sizeof(keep.attributes)) == 0)
+			continue;
+		keep.attributes = k->attributes;
+		memcpy(bytes, k->c->term[side].keep, sizeof(bytes));
+		memcpy(bytes, &keep, sizeof(keep));
+		gate_keep(k->m->g, k->c, side, bytes);
+	}
+}
+
+/* ContextAudit, which asks for some of them (H.248.1 7.2.9). */
+static bool audit_context(struct mg_work *k, const struct h248_item *audit)
+{
+	const struct mg_attributes *a = &k->attributes;
+
+	for (const struct h248_item *i = h248_child(k->in, audit); i; i = h248_next(k->in, i)) {
+		if (i->token == H248_EMERGENCY)
+			h248_put(&k->o, a->emergency ? H248_EMERGENCY : H248_EMERGENCY_OFF, NULL);
+		else if (i->token == H248_PRIORITY)
+			h248_put(&k->o, H248_PRIORITY, "%u", a->priority);
+		else if (i->token == H248_IEPS_CALL)
+			h248_put(&k->o, H248_IEPS_CALL, "%s", a->ieps ? "ON" : "OFF");
+		else if (i->broken || i->token != H248_TOPOLOGY) /* of two there is none to tell */
+			return mg_fail(k, MG_UNKNOWN_DESCRIPTOR, "%.*s of a context is not served",
+				       H248_TEXT(i->name));
+	}
+	return true;
+}
+
+/* What stands before commands; false: it is wrong. */
+static bool action_property(struct mg_work *k, const struct h248_item *i)
+{
+	k->code = 0;
+	if (read_attribute(k, i)) {
+		if (k->null)
+			return mg_fail(k, MG_BAD_ACTION, "The null context has no attributes");
+		keep_attributes(k);
+		return true;
+	}
+	if (k->code)
+		return false;
+	if (i->token == H248_CONTEXT_AUDIT)
+		return k->c ? audit_context(k, i)
+			    : mg_fail(k, MG_BAD_ACTION,
+				      "ContextAudit needs a context that there is");
+	if (i->token == H248_TOPOLOGY)
+		return mg_fail(k, MG_UNKNOWN_DESCRIPTOR, "Topology is not served");
+	return mg_fail(k, MG_UNREADABLE_ACTION, "Syntax error in action");
+}
+
+/* ---- commands of an action ---- */
 
 /* Runs the commands; false: the transaction ends here. */
 static bool action_commands(struct mg_work *k, const struct h248_item *action)
@@ -91,17 +189,17 @@ static bool action_commands(struct mg_work *k, const struct h248_item *action)
 			any = true;
 			if (!mg_command(k, i) && !i->optional)
 				return false;
-		} else if (i->token == H248_CONTEXT_AUDIT) {
-			return mg_fail(k, MG_NOT_IMPLEMENTED, "ContextAudit is not served");
-		} else if (i->token == H248_TOPOLOGY) {
-			return mg_fail(k, MG_UNKNOWN_DESCRIPTOR, "Topology is not served");
-		} else if (i->broken || i->token == H248_OTHER) {
+		} else if (i->broken) {
 			return mg_fail(k, MG_UNREADABLE_ACTION, "Syntax error in action");
+		} else if (!action_property(k, i)) {
+			return false;
+		} else {
+			any = true;
 		}
 	}
 	if (action->broken)
 		return mg_fail(k, MG_UNREADABLE_ACTION, "Syntax error in action");
-	return any || mg_fail(k, MG_UNREADABLE_ACTION, "There is no command");
+	return any || mg_fail(k, MG_UNREADABLE_ACTION, "There is nothing in the action");
 }
 
 /* How the reply names the context: as it was named, or the one that was made. */
@@ -120,6 +218,8 @@ static bool run_action(struct mg_work *k, struct h248_out *reply, const struct h
 	k->code = 0;
 	k->told = false;
 	k->number = 0;
+	k->attributes = (struct mg_attributes){ 0 };
+	k->replied = wr_len(&reply->w);
 	h248_begin_part(&k->o, k->m->part, sizeof(k->m->part), reply->brief, 2);
 	good = action_context(k, action) && action_commands(k, action);
 	put_context(k, reply, action);

@@ -121,8 +121,9 @@ bool mg_sdp_read(struct mg_work *k, struct h248_text octets, struct mg_sdp *s)
 	if (!s->rtp && !sdp_text_is_nocase(m->proto, "UDP") &&
 	    !sdp_text_is_nocase(m->proto, "udptl") && !sdp_text_is_nocase(m->proto, "UDP/BFCP"))
 		return mg_fail(k, MG_MEDIA, "%.*s is not served", SDP_TEXT(m->proto));
-	snprintf(s->media, sizeof(s->media), "%.*s\t%.*s %.*s", SDP_TEXT(m->type),
-		 SDP_TEXT(m->proto), SDP_TEXT(m->format));
+	if ((size_t)snprintf(s->media, sizeof(s->media), "%.*s\t%.*s %.*s", SDP_TEXT(m->type),
+			     SDP_TEXT(m->proto), SDP_TEXT(m->format)) >= sizeof(s->media))
+		return mg_fail(k, MG_BAD_SDP, "m= is longer than %zu bytes", sizeof(s->media) - 1);
 	if (!s->choose_port)
 		s->addr[0].port = be16_make(m->port);
 	return read_conn(k, m, s) && (!s->rtp || read_rtcp(k, s));

@@ -193,6 +193,51 @@ static void test_failover(void **state)
 	assert_int_equal(contexts(w), 1);
 }
 
+/* Back to who was in charge; what it is to be told has waited (7.2.8, D.1). */
+static void test_disconnected(void **state)
+{
+	struct mg_world *w = *state;
+	char name[2][MG_NAME_MAX];
+	uint32_t n = pair(w, ", Events = 11 { g/cause }", name);
+
+	w->mg->n_controller = 1;
+	ask(w, "Context = - { Modify = ROOT { Events = 1 { it/ito { mit = 100 } } } }");
+	for (int i = 0; i < 15; i++)
+		mg_pass(w, 2000);
+	assert_int_equal(mg_state(w->mg), MG_REGISTERING);
+	gate_kill(w->e.s.gateway, mg_context_find(w->mg, n));
+	while (mg_hear(w, 0, &m))
+		assert_null(strstr(w->in, "g/cause"));
+	mg_pass(w, 4000);
+	mg_register(w, 0);
+	assert_non_null(strstr(w->in, "Method = Disconnected, Reason = \"900 Service Restored\""));
+	mg_pass(w, 100);
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, "MEGACO/3");
+	mg_has(w, ":g/cause { Stream = 1, Generalcause = NR");
+	assert_int_equal(mg_stats(w->mg)->untold, 0);
+}
+
+/* Who is always at it has not answered all the same (8.2.3). */
+static void test_pending(void **state)
+{
+	struct mg_world *w = *state;
+	char name[2][MG_NAME_MAX], text[128];
+	uint32_t n = pair(w, ", Events = 11 { g/cause }", name);
+	int i;
+
+	gate_kill(w->e.s.gateway, mg_context_find(w->mg, n));
+	assert_true(mg_hear(w, 0, &m));
+	snprintf(text, sizeof(text), "MEGACO/3 [127.0.0.1] Pending = %.*s { }",
+		 H248_TEXT(h248_child(&m, &m.item[0])->value));
+	for (i = 0; i < 60 && mg_state(w->mg) == MG_SERVED; i++) {
+		mg_pass(w, 4000);
+		mg_say(w, 0, text);
+	}
+	assert_in_range(i * 4, 120, 150);
+	assert_int_equal(mg_state(w->mg), MG_REGISTERING);
+}
+
 static void test_warm_boot(void **state)
 {
 	struct mg_world *w = *state;
@@ -431,6 +476,17 @@ static void test_errors(void **state)
 		{ "Context = $ { " ADD("", ", DigitMap = x { y }") " }", 444 },
 		{ "Context = - { Add = ROOT { Media { " LOCAL4 " } } }", 410 },
 		{ "Context = - { Modify = ROOT { Events = 1 { ocp/mg_overload } } }", 451 },
+		{ "Context = - { Modify = ROOT { Media { TerminationState { root/x = 1 } } } }",
+		  444 },
+		{ "Context = - { Emergency }", 421 },
+		{ "Context = %u { Priority = 16 }", 449 },
+		{ "Context = %u { IEPSCall = maybe }", 449 },
+		{ "Context = %u { ContextAudit { Digits } }", 444 },
+		{ "Context = $ { ContextAudit { Priority } }", 421 },
+		{ "Context = $ { Add = ip/$ { Media { Local {\nc=IN IP4 $\nm=audio $ RTP/AVP 0 1 2 "
+		  "3 4 5 "
+		  "6 7 8 9 10 11 12 13 14 15 16 17 18 19 20\n} } } }",
+		  474 },
 		{ "Context = - { ServiceChange = ROOT { Services { Method = Restart } } }", 501 },
 		{ "Context = %u { Move = ip/access/1 }", 501 },
 		{ "Context = %u { Modify = [ip/access/1, ip/access/2] }", 501 },
@@ -456,6 +512,9 @@ static void test_errors(void **state)
 	mg_say(w, 0, "MEGACO/3 [127.0.0.1] Transaction = x { Context = - { AuditValue = ROOT } }");
 	assert_true(mg_hear(w, 0, &m));
 	mg_has(w, "Reply = 0 { Error = 403");
+	mg_say(w, 0, "MEGACO/4 [127.0.0.1] Transaction = 7 { Context = - { AuditValue = ROOT } }");
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, "Error = 406");
 	mg_say(w, 0, "HELLO");
 	assert_true(mg_hear(w, 0, &m));
 	mg_has(w, "Error = 400");
@@ -545,6 +604,64 @@ static void test_full(void **state)
 	assert_int_equal(n, i);
 	ask(w, "Context = - { AuditValue = ROOT { Audit { Media { TerminationState } } } }");
 	mg_has(w, "root/maxTerminationsPerContext = 2");
+}
+
+/* Emergency and priority calls get what is kept from others (R27), and contexts say what they are.
+ */
+static void test_urgent(void **state)
+{
+	static const char *const urgent[] = { "Emergency", "Priority = 3", "IEPSCall = ON" };
+	struct mg_world *w = *state;
+	struct config_gateway *conf = &w->e.conf.gateway;
+	uint32_t n;
+
+	conf->urgent = conf->contexts - 1;
+	for (uint32_t i = 0; i < w->e.conf.dataplane.n_workers; i++) {
+		ask(w, "Context = $ { Priority = 0, EmergencyOff, " ADD("", "") " }");
+		assert_null(strstr(w->in, "Error"));
+	}
+	ask(w, "Context = $ { " ADD("", "") " }");
+	mg_has(w, "Error = 510 { \"worker ");
+	for (size_t i = 0; i < N_OF(urgent); i++) {
+		ask(w, "Context = $ { %s, " ADD("", "") " }", urgent[i]);
+		assert_null(strstr(w->in, "Error"));
+	}
+	n = mg_number(w);
+	ask(w, "Context = %u { ContextAudit { Priority, Emergency, IEPSCall } }", n);
+	mg_has(w, "{ Priority = 0, EmergencyOff, IEPSCall = ON }");
+	/* It changes, and lasts. */
+	ask(w, "Context = %u { Emergency, Priority = 15, IEPSCall = OFF }", n);
+	assert_null(strstr(w->in, "Error"));
+	mg_world_restart(w);
+	mg_register(w, 0);
+	ask(w,
+	    "Context = %u { ContextAudit { Emergency, Priority, IEPSCall, Topology }, AuditValue = "
+	    "* }",
+	    n);
+	mg_has(w, "{ Emergency, Priority = 15, IEPSCall = OFF, AuditValue = ");
+}
+
+/* What the reply has no room for is not run. */
+static void test_long(void **state)
+{
+	struct mg_world *w = *state;
+	static char text[H248_MESSAGE_MAX];
+	char name[2][MG_NAME_MAX];
+	uint32_t n = pair(w, "", name);
+	size_t len = (size_t)snprintf(text, sizeof(text), "Context = %u { ", n);
+	const char *last;
+
+	for (int i = 0; i < 500; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+					"AuditValue = * { Audit { Media } }, ");
+	snprintf(text + len, sizeof(text) - len, "Subtract = * }");
+	mg_ask(w, text);
+	mg_has(w, "AuditValue = * { Error = 533");
+	assert_int_equal(contexts(w), 1);
+	/* And what is before it in the transaction was. */
+	last = strstr(w->in, "Error");
+	assert_null(strstr(last + 1, "Error"));
+	assert_non_null(strstr(w->in, name[1]));
 }
 
 static void test_strangers(void **state)
@@ -658,6 +775,8 @@ int main(void)
 		cmocka_unit_test(test_sent_round),
 		IN_WORLD(test_hand_over),
 		IN_WORLD(test_failover),
+		IN_WORLD(test_disconnected),
+		IN_WORLD(test_pending),
 		IN_WORLD(test_warm_boot),
 		IN_WORLD(test_call),
 		IN_WORLD(test_latch),
@@ -668,6 +787,8 @@ int main(void)
 		IN_WORLD(test_broken),
 		IN_WORLD(test_order),
 		IN_WORLD(test_full),
+		IN_WORLD(test_urgent),
+		IN_WORLD(test_long),
 		IN_WORLD(test_strangers),
 		IN_WORLD(test_events),
 		IN_WORLD(test_silence),
