@@ -4,6 +4,7 @@
 #include "field.h"
 #include "grid.h"
 #include "show.h"
+#include "top_times.h"
 #include "units.h"
 
 #include <string.h>
@@ -22,6 +23,7 @@ struct moved {
 	} stage[STAGES_MAX];
 	size_t n_stages;
 	int64_t rx_burst[BATCHES_MAX], tx_batch[BATCHES_MAX];
+	struct moved_times times;
 };
 
 /* ---- from two looks to what happened ---- */
@@ -78,6 +80,7 @@ static void moved_add(struct moved *m, const json_t *before, const json_t *now)
 	stages_add(m, before, now);
 	batches_add(m->rx_burst, before, now, "rx_burst");
 	batches_add(m->tx_batch, before, now, "tx_batch");
+	times_add(&m->times, before, now);
 }
 
 /* null where there is nothing to divide by. */
@@ -136,25 +139,26 @@ static int64_t batches_some(const int64_t n[static BATCHES_MAX])
 	return sum;
 }
 
-static json_t *moved_json(const struct moved *m, double seconds)
+static json_t *moved_json(const struct moved *m, const json_t *le, double seconds)
 {
 	const int64_t busy = cycles_of(m, false), idle = cycles_of(m, true);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "busy",
-			 ratio(busy, (double)(busy + idle)), "rx_per_s", ratio(m->rx, seconds),
-			 "tx_per_s", ratio(m->tx, seconds), "drops_per_s",
-			 ratio(m->dropped, seconds), "cycles_per_packet",
-			 ratio(busy, (double)m->rx), "mean_burst",
-			 ratio(m->rx, (double)batches_some(m->rx_burst)), "mean_batch",
-			 ratio(m->tx, (double)batches_some(m->tx_batch)), "sessions",
-			 (json_int_t)m->sessions, "stages", stages_json(m, seconds), "rx_burst",
-			 batches_json(m->rx_burst), "tx_batch", batches_json(m->tx_batch));
+	return json_pack(
+	    "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "busy",
+	    ratio(busy, (double)(busy + idle)), "rx_per_s", ratio(m->rx, seconds), "tx_per_s",
+	    ratio(m->tx, seconds), "drops_per_s", ratio(m->dropped, seconds), "cycles_per_packet",
+	    ratio(busy, (double)m->rx), "mean_burst",
+	    ratio(m->rx, (double)batches_some(m->rx_burst)), "mean_batch",
+	    ratio(m->tx, (double)batches_some(m->tx_batch)), "sessions", (json_int_t)m->sessions,
+	    "stages", stages_json(m, seconds), "rx_burst", batches_json(m->rx_burst), "tx_batch",
+	    batches_json(m->tx_batch), "times", times_json(&m->times, le));
 }
 
 json_t *top_result(const json_t *before, const json_t *now)
 {
 	const double seconds = (double)gained(before, now, "time_us") / 1e6;
 	const json_t *was = json_object_get(before, "workers"), *worker;
+	const json_t *le = json_object_get(now, "time_le_us");
 	const bool attached = json_is_true(json_object_get(now, "attached"));
 	json_t *list = json_array(), *one;
 	struct moved total = { 0 };
@@ -166,15 +170,15 @@ json_t *top_result(const json_t *before, const json_t *now)
 
 		moved_add(&m, json_array_get(was, i), worker);
 		moved_add(&total, json_array_get(was, i), worker);
-		one = moved_json(&m, seconds);
+		one = moved_json(&m, le, seconds);
 		json_object_set_new(one, "worker", json_integer(get_int(worker, "worker")));
 		json_object_set_new(one, "cpu", json_integer(get_int(worker, "cpu")));
 		json_array_append_new(list, one);
 	}
 	return json_pack("{s:b, s:f, s:I, s:O*, s:o, s:o}", "attached", attached, "seconds",
 			 seconds, "tsc_hz", (json_int_t)get_int(now, "tsc_hz"), "batch_min",
-			 json_object_get(now, "batch_min"), "total", moved_json(&total, seconds),
-			 "workers", list);
+			 json_object_get(now, "batch_min"), "total",
+			 moved_json(&total, le, seconds), "workers", list);
 }
 
 /* ---- tables ---- */
@@ -344,4 +348,5 @@ void show_top(const json_t *top, long worker, FILE *out)
 	}
 	top_stages(w, out);
 	top_batches(w, json_object_get(top, "batch_min"), out);
+	show_times(json_object_get(w, "times"), out);
 }

@@ -78,6 +78,21 @@ static inline void stage_inner(struct worker *w, enum stage s, uint64_t from, ui
 	w->clock.tsc += cycles;
 }
 
+/* Counts what took so long, in the unit that its sum is in. */
+static inline void time_count(struct ctl_times *t, uint64_t us, uint64_t took)
+{
+	stat_add(&t->n[histogram_class(us)], 1);
+	stat_add(&t->sum, took);
+}
+
+/* A handshake is over; since: the low half of now_us when it began. */
+static inline void handshake_time(struct worker *w, enum ctl_handshake h, uint32_t since_us)
+{
+	const uint32_t us = (uint32_t)w->now_us - since_us;
+
+	time_count(&w->counters->handshake[h], us, us);
+}
+
 /* Counts a batch of n packets by size. */
 static inline void batch_count(_Atomic uint64_t by_size[static CTL_BATCHES], uint32_t n)
 {

@@ -226,8 +226,16 @@ static void worker_tick(struct worker *w)
 	stage_end(w, STAGE_HOUSEKEEPING, 1);
 }
 
+/* From mark to mark; what a counter that went back (stage_back()) makes of it is no time. */
+static void turn_count(struct worker *w, uint64_t cycles)
+{
+	if (likely(cycles < UINT64_C(1) << 40))
+		time_count(&w->counters->turn, cycles * w->dp->us_per_tsc >> 32, cycles);
+}
+
 uint32_t worker_turn(struct worker *w)
 {
+	const uint64_t begin = w->clock.tsc;
 	uint32_t n = 0;
 
 	worker_time(w);
@@ -254,6 +262,8 @@ uint32_t worker_turn(struct worker *w)
 		stage_end(w, STAGE_COMMANDS, 0);
 	if (n == 0)
 		stage_end(w, STAGE_IDLE, 1);
+	else
+		turn_count(w, w->clock.tsc - begin);
 	return n;
 }
 

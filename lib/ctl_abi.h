@@ -23,6 +23,7 @@
 #include "codec.h"
 #include "counter.h"
 #include "fingerprint.h"
+#include "histogram.h"
 #include "quality.h"
 #include "ring.h"
 #include "tcp_end.h"
@@ -31,7 +32,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 23u
+#define CTL_ABI_VERSION 24u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -143,12 +144,24 @@ struct ctl_stage {
 	_Atomic uint64_t items; /* see stage.def */
 };
 
+/* How long something took: by class (lib/histogram.h), and their sum. */
+struct ctl_times {
+	alignas(64) _Atomic uint64_t n[HISTOGRAM_CLASSES];
+	_Atomic uint64_t sum;
+};
+
+/* Handshakes that are over, from the connection, or the ClientHello with its cookie, to the keys.
+ */
+enum ctl_handshake { CTL_HANDSHAKE_TLS, CTL_HANDSHAKE_DTLS, CTL_HANDSHAKES };
+
 /* What a worker counts. Written by the worker only. */
 struct ctl_counters {
 	alignas(64) _Atomic uint64_t cnt[CNT_MAX];
 	alignas(64) _Atomic uint64_t drop[DROP_MAX];
 	alignas(64) _Atomic uint64_t end[TCP_END_MAX]; /* connections by what ended them */
 	alignas(64) struct ctl_stage stage[STAGE_MAX];
+	struct ctl_times turn; /* those that found something to do; in cycles */
+	struct ctl_times handshake[CTL_HANDSHAKES];	    /* in microseconds */
 	alignas(64) _Atomic uint64_t rx_burst[CTL_BATCHES]; /* receives from ports, by packets */
 	alignas(64) _Atomic uint64_t tx_batch[CTL_BATCHES]; /* transmits, by packets */
 	/* Looks at flows of RTP, each some seconds (lib/quality.h): by class, and their sum. */

@@ -7,10 +7,6 @@ const uint32_t histogram_le_us[HISTOGRAM_CLASSES - 1] = {
 
 void histogram_add(struct histogram *h, uint64_t us)
 {
-	int i = 0;
-
-	while (i < HISTOGRAM_CLASSES - 1 && us > histogram_le_us[i])
-		i++;
-	h->n[i]++;
+	h->n[histogram_class(us)]++;
 	h->sum_us += us;
 }

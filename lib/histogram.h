@@ -15,6 +15,16 @@ struct histogram {
 	uint64_t sum_us;
 };
 
+/* The class of what took so long. */
+static inline uint32_t histogram_class(uint64_t us)
+{
+	uint32_t i = 0;
+
+	while (i < HISTOGRAM_CLASSES - 1 && us > histogram_le_us[i])
+		i++;
+	return i;
+}
+
 void histogram_add(struct histogram *h, uint64_t us);
 
 #endif

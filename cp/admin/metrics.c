@@ -119,24 +119,34 @@ static void write_process(struct exposition *out, const struct server *s)
 	      (double)(s->wall_ms - (s->now_ms - s->start_ms)) / 1000);
 }
 
-/* Each class with all below it, in seconds. */
-static void write_histogram(struct exposition *out, const char *name, const char *help,
-			    const struct histogram *h)
+/* Each class with all below it, in seconds. label: NULL, or what these are of. */
+static void write_classes(struct exposition *out, const char *name, const char *label,
+			  const char *value, const struct histogram *h)
 {
-	char le[BOUND_MAX];
+	char le[BOUND_MAX], inner[LABEL_MAX] = "", outer[LABEL_MAX] = "";
 	uint64_t n = 0;
 
-	family(out, name, "histogram", help);
+	if (label) {
+		snprintf(inner, sizeof(inner), "%s=\"%s\",", label, value);
+		snprintf(outer, sizeof(outer), "{%s=\"%s\"}", label, value);
+	}
 	for (int i = 0; i < HISTOGRAM_CLASSES - 1; i++) {
 		n += h->n[i];
-		evbuffer_add_printf(out->to, "fairlead_%s_bucket{le=\"%s\"} %" PRIu64 "\n", name,
-				    bound(out, histogram_le_us[i] / 1e6, le), n);
+		evbuffer_add_printf(out->to, "fairlead_%s_bucket{%sle=\"%s\"} %" PRIu64 "\n", name,
+				    inner, bound(out, histogram_le_us[i] / 1e6, le), n);
 	}
 	n += h->n[HISTOGRAM_CLASSES - 1];
 	evbuffer_add_printf(out->to,
-			    "fairlead_%s_bucket{le=\"+Inf\"} %" PRIu64 "\n"
-			    "fairlead_%s_sum %.6f\nfairlead_%s_count %" PRIu64 "\n",
-			    name, n, name, (double)h->sum_us / 1e6, name, n);
+			    "fairlead_%s_bucket{%sle=\"+Inf\"} %" PRIu64 "\n"
+			    "fairlead_%s_sum%s %.6f\nfairlead_%s_count%s %" PRIu64 "\n",
+			    name, inner, n, name, outer, (double)h->sum_us / 1e6, name, outer, n);
+}
+
+static void write_histogram(struct exposition *out, const char *name, const char *help,
+			    const struct histogram *h)
+{
+	family(out, name, "histogram", help);
+	write_classes(out, name, NULL, NULL, h);
 }
 
 static void write_times(struct exposition *out, const struct server_times *t)
@@ -391,6 +401,35 @@ static void write_quality(struct exposition *out, const struct stats_counters *c
 	}
 }
 
+static void histogram_add_to(struct histogram *sum, const struct histogram *h)
+{
+	for (int i = 0; i < HISTOGRAM_CLASSES; i++)
+		sum->n[i] += h->n[i];
+	sum->sum_us += h->sum_us;
+}
+
+/* Turns by worker, of which one may be slow; handshakes of all together. */
+static void write_took(struct exposition *out, const struct stats_counters *c, uint32_t n)
+{
+	struct histogram sum[CTL_HANDSHAKES] = { 0 };
+	char worker[BOUND_MAX];
+
+	family(out, "worker_turn_seconds", "histogram",
+	       "turns that found something to do: no packet of the worker waits for longer");
+	for (uint32_t w = 0; w < n; w++) {
+		snprintf(worker, sizeof(worker), "%u", w);
+		write_classes(out, "worker_turn_seconds", "worker", worker, &c[w].turn);
+		for (int h = 0; h < CTL_HANDSHAKES; h++)
+			histogram_add_to(&sum[h], &c[w].handshake[h]);
+	}
+	family(
+	    out, "handshake_duration_seconds", "histogram",
+	    "handshakes that came to keys, from the connection or ClientHello, waiting included");
+	for (int h = 0; h < CTL_HANDSHAKES; h++)
+		write_classes(out, "handshake_duration_seconds", "layer", stats_handshake[h],
+			      &sum[h]);
+}
+
 static void write_idle(struct exposition *out, const struct stats_counters *c, uint32_t n,
 		       uint64_t hz)
 {
@@ -426,6 +465,7 @@ static void write_workers(struct exposition *out, const struct dplink *l)
 	write_tcp(out, c, n);
 	write_stages(out, c, n);
 	write_quality(out, c, n);
+	write_took(out, c, n);
 	write_idle(out, c, n, r ? r->tsc_hz : 0);
 	family(out, "worker_unaccounted", "gauge",
 	       "packets received or made less those sent, consumed, dropped or held; 0 at rest");

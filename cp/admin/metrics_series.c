@@ -9,7 +9,8 @@ unsigned metrics_series(const struct config *c)
 	const unsigned batches = CTL_BATCHES + 2; /* and their sum and count */
 	const unsigned counters = CNT_MAX - (CNT_TCP_TIME_WAIT - CNT_TCP_CLOSED + 1);
 	const unsigned tcp = TCP_STATES + TCP_END_MAX;
-	const unsigned worker = counters + DROP_MAX + tcp + 3 * STAGE_MAX + 2 * batches + 3;
+	const unsigned worker =
+	    counters + DROP_MAX + tcp + 3 * STAGE_MAX + 2 * batches + HISTOGRAM_CLASSES + 2 + 3;
 	const unsigned port = 8, port_worker = 5, certificate = 3;
 	const struct config_gateway *g = &c->gateway;
 	const unsigned own_certs = (c->management.port > 0) +
@@ -17,7 +18,7 @@ unsigned metrics_series(const struct config *c)
 	const bool ng = g->contexts && (g->ng_port || g->ng_websocket_port);
 	const bool mg = g->contexts && g->n_h248_controller;
 	const unsigned once = 2 + 7; /* the build, the clock's rate; the process */
-	const unsigned times = 4 * (HISTOGRAM_CLASSES + 2);
+	const unsigned times = (4 + CTL_HANDSHAKES) * (HISTOGRAM_CLASSES + 2);
 	const unsigned quality = QUALITIES * (QUALITY_CLASSES + 2);
 	const unsigned responses = SERVER_METHODS * (1 + STUN_ERRORS);
 

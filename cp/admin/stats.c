@@ -13,6 +13,16 @@ static uint64_t load(const _Atomic uint64_t *p)
 	return atomic_load_explicit(p, memory_order_relaxed);
 }
 
+const char *const stats_handshake[CTL_HANDSHAKES] = { "tls", "dtls" };
+
+/* per_us: what the sum has for a microsecond. */
+static void times_load(const struct ctl_times *t, double per_us, struct histogram *out)
+{
+	for (int i = 0; i < HISTOGRAM_CLASSES; i++)
+		out->n[i] = load(&t->n[i]);
+	out->sum_us = per_us > 0 ? (uint64_t)((double)load(&t->sum) / per_us) : 0;
+}
+
 bool stats_worker(const struct dplink *l, uint32_t worker, struct stats_counters *out)
 {
 	const struct ctl_counters *c = dplink_counters(l, worker);
@@ -30,6 +40,9 @@ bool stats_worker(const struct dplink *l, uint32_t worker, struct stats_counters
 		out->stage[i] =
 		    (struct stats_stage){ load(&c->stage[i].cycles), load(&c->stage[i].calls),
 					  load(&c->stage[i].items) };
+	times_load(&c->turn, (double)dplink_region(l)->tsc_hz / 1e6, &out->turn);
+	for (int i = 0; i < CTL_HANDSHAKES; i++)
+		times_load(&c->handshake[i], 1, &out->handshake[i]);
 	for (int i = 0; i < CTL_BATCHES; i++) {
 		out->rx_burst[i] = load(&c->rx_burst[i]);
 		out->tx_batch[i] = load(&c->tx_batch[i]);

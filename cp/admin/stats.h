@@ -23,6 +23,7 @@ struct stats_counters {
 	uint64_t drop[DROP_MAX];
 	uint64_t end[TCP_END_MAX];
 	struct stats_stage stage[STAGE_MAX];
+	struct histogram turn, handshake[CTL_HANDSHAKES];
 	uint64_t rx_burst[CTL_BATCHES], tx_batch[CTL_BATCHES];		      /* see ctl_batch() */
 	uint64_t quality[QUALITIES][QUALITY_CLASSES], quality_sum[QUALITIES]; /* lib/quality.h */
 };
@@ -42,6 +43,8 @@ struct stats_account {
 	uint64_t tx, consumed, dropped, handover_out, held;
 	int64_t difference;
 };
+
+extern const char *const stats_handshake[CTL_HANDSHAKES]; /* "tls", "dtls" */
 
 /* Copies; false, and zeroes, if there is no such worker or port, or no dataplane. */
 bool stats_worker(const struct dplink *l, uint32_t worker, struct stats_counters *out);

@@ -49,6 +49,53 @@ static json_t *batch_min_json(void)
 	return list;
 }
 
+/* ---- how long things took ---- */
+
+static json_t *classes_json(const char *name, const uint64_t *n, uint32_t n_classes, uint64_t sum)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < n_classes; i++)
+		json_array_append_new(list, integer(n[i]));
+	return json_pack("{s:s, s:o, s:o}", "name", name, "n", list, "sum_us", integer(sum));
+}
+
+/* By class; time_le_json() has their upper ends, in the same order. */
+static json_t *times_json(const struct stats_counters *c)
+{
+	json_t *list = json_array();
+
+	json_array_append_new(list,
+			      classes_json("turn", c->turn.n, HISTOGRAM_CLASSES, c->turn.sum_us));
+	for (int i = 0; i < CTL_HANDSHAKES; i++)
+		json_array_append_new(list,
+				      classes_json(stats_handshake[i], c->handshake[i].n,
+						   HISTOGRAM_CLASSES, c->handshake[i].sum_us));
+	json_array_append_new(list, classes_json("rtcp", c->quality[QUALITY_RTT], QUALITY_CLASSES,
+						 c->quality_sum[QUALITY_RTT]));
+	return list;
+}
+
+static json_t *le_json(const uint32_t *le, uint32_t n)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < n; i++)
+		json_array_append_new(list, json_integer(le[i]));
+	return list;
+}
+
+/* Microseconds; the last class has no end. */
+static json_t *time_le_json(void)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < 1 + CTL_HANDSHAKES; i++)
+		json_array_append_new(list, le_json(histogram_le_us, HISTOGRAM_CLASSES - 1));
+	json_array_append_new(list, le_json(quality_desc[QUALITY_RTT].le, QUALITY_CLASSES - 1));
+	return list;
+}
+
 static json_t *worker_json(const struct dplink *l, uint32_t w)
 {
 	const struct ctl_worker *geo = &dplink_region(l)->worker[w];
@@ -58,12 +105,12 @@ static json_t *worker_json(const struct dplink *l, uint32_t w)
 	stats_worker(l, w, &c);
 	for (int i = 0; i < CNT_MAX; i++)
 		json_object_set_new(counters, counter_desc[i].name, integer(c.cnt[i]));
-	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "worker", (int)w, "cpu",
-			 (json_int_t)geo->cpu, "sessions_max", (json_int_t)geo->sessions_max,
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "worker", (int)w,
+			 "cpu", (json_int_t)geo->cpu, "sessions_max", (json_int_t)geo->sessions_max,
 			 "peers_max", (json_int_t)geo->peers_max, "dropped",
 			 (json_int_t)stats_account(&c).dropped, "counters", counters, "stages",
 			 stages_json(&c), "rx_burst", batches_json(c.rx_burst), "tx_batch",
-			 batches_json(c.tx_batch));
+			 batches_json(c.tx_batch), "times", times_json(&c));
 }
 
 json_t *stats_json_workers(const struct dplink *l)
@@ -73,9 +120,10 @@ json_t *stats_json_workers(const struct dplink *l)
 
 	for (uint32_t w = 0; w < dplink_n_workers(l); w++)
 		json_array_append_new(list, worker_json(l, w));
-	return json_pack("{s:b, s:o, s:o, s:o, s:o}", "attached", dplink_attached(l), "time_us",
-			 stats_json_time(), "tsc_hz", integer(r ? r->tsc_hz : 0), "batch_min",
-			 batch_min_json(), "workers", list);
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "attached", dplink_attached(l),
+			 "time_us", stats_json_time(), "tsc_hz", integer(r ? r->tsc_hz : 0),
+			 "batch_min", batch_min_json(), "time_le_us", time_le_json(), "workers",
+			 list);
 }
 
 static json_t *traffic_json(const struct stats_port *p)

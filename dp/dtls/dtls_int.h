@@ -50,6 +50,7 @@ struct dtls_conn {
 	uint16_t why; /* enum tcp_end, if that does not come */
 	uint32_t idx, gen;
 	uint32_t begun_ms, heard_ms; /* low halves of now_ms */
+	uint32_t since_us;	     /* when it began: low half of now_us */
 	uint32_t due_ms;	     /* DTLS_SILENT: when the flight goes again, if resend */
 	bool resend;
 	struct handshake *handshake;

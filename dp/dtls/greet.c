@@ -5,6 +5,7 @@
  */
 #include "dtls_int.h"
 #include "../snapshot.h"
+#include "../stage.h"
 #include "../../lib/probe.h"
 
 #include <openssl/crypto.h>
@@ -379,6 +380,7 @@ static void greet_take(struct worker *w, struct dtls_conn *c, const struct hands
 	flight_send(w, c, c->last, c->last_len);
 	PROBE4(handshake_end, w->id, c->idx | CTL_CONN_DTLS, s->result.version, s->result.suite);
 	count(w, CNT_DTLS_DONE);
+	handshake_time(w, CTL_HANDSHAKE_DTLS, c->since_us);
 	c->heard_ms = (uint32_t)w->now_ms;
 	dtls_set_state(w, c, DTLS_OPEN);
 }

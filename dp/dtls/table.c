@@ -214,6 +214,7 @@ struct dtls_conn *assoc_make(struct worker *w, const struct dtls_at *at, const s
 	c->domain = l ? l->domain_index : CONFIG_DOMAINS_MAX;
 	c->app = app;
 	c->begun_ms = c->heard_ms = (uint32_t)w->now_ms;
+	c->since_us = (uint32_t)w->now_us;
 	c->wait.row = waiting_row(&d->waiting, &at->remote.ip);
 	return c;
 }

@@ -63,6 +63,7 @@ struct tls {
 	 */
 	struct waiter wait;
 	uint32_t waited_ms; /* for it, so far */
+	uint32_t since_us;  /* when the connection was there: low half of now_us */
 	/* From then on: */
 	uint8_t state; /* enum tls_state */
 	uint8_t flags; /* enum tls_flags */

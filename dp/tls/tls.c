@@ -7,6 +7,7 @@
 #include "layer.h"
 #include "../dtls/dtls.h"
 #include "../snapshot.h"
+#include "../stage.h"
 #include "accel.h"
 #include "../../lib/probe.h"
 
@@ -415,6 +416,7 @@ static void handshake_done(struct worker *w, struct tcp_conn *c, struct handshak
 	}
 	PROBE4(handshake_end, w->id, t->conn.idx, r->version, r->suite);
 	handshake_count(w, r);
+	handshake_time(w, CTL_HANDSHAKE_TLS, t->since_us);
 	t->plain_max_in = r->plain_max_in;
 	t->plain_max_out = r->plain_max_out;
 	t->info.suite = r->suite;
@@ -550,6 +552,7 @@ static void layer_open(struct worker *w, struct tcp_conn *c, uint16_t domain, ui
 	memset(t, 0, sizeof(*t));
 	t->conn = tcp_name(w, c);
 	t->flags = flags;
+	t->since_us = (uint32_t)w->now_us;
 	t->info.domain = domain;
 	t->info.service = SERVICE_NONE;
 	w->tls->conns++;

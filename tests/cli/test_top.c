@@ -138,6 +138,44 @@ static char *text_of(const json_t *t, long worker)
 	return text;
 }
 
+/* Three workers' classes are one distribution; quantiles lie within a class, by its share. */
+static void test_times(void **state)
+{
+	static const char head[] =
+	    "{\"attached\":true,\"time_us\":1,\"time_le_us\":[[10,20],[1000]],"
+	    "\"workers\":[";
+	static const char a[] = "{\"times\":[{\"name\":\"turn\",\"n\":[5,1,0],\"sum_us\":30},"
+				"{\"name\":\"rtcp\",\"n\":[0,0],\"sum_us\":0}]}";
+	static const char b[] = "{\"times\":[{\"name\":\"turn\",\"n\":[55,51,0],\"sum_us\":1230},"
+				"{\"name\":\"rtcp\",\"n\":[0,4],\"sum_us\":8000000}]}";
+	char was[1024], now[1024];
+	const json_t *turn, *rtcp;
+	char *text;
+	json_t *t;
+
+	(void)state;
+	snprintf(was, sizeof(was), "%s%s,%s]}", head, a, a);
+	snprintf(now, sizeof(now), "%s%s,%s]}", head, b, a);
+	t = top(was, now);
+	turn = json_array_get(json_object_get(json_object_get(t, "total"), "times"), 0);
+	rtcp = json_array_get(json_object_get(worker(t, 0), "times"), 1);
+	expect(turn, "count", 100);
+	expect(turn, "mean_us", 12);
+	expect(turn, "median_us", 10);
+	expect(turn, "p99_us", 19.8);
+	expect(rtcp, "mean_us", 2000000);
+	expect(rtcp, "median_us", 1000); /* where the last class begins */
+	turn = json_array_get(json_object_get(worker(t, 1), "times"), 0);
+	expect(turn, "count", 0);
+	assert_true(json_is_null(json_object_get(turn, "median_us")));
+	text = text_of(t, -1);
+	assert_non_null(strstr(text, "\nTOOK                  COUNT    MEAN   MEDIAN     99 %\n"
+				     "turns with work         100   12 us    10 us    19 us\n"
+				     "round trips, by RTCP      4  2.00 s  1.00 ms  1.00 ms\n"));
+	free(text);
+	json_decref(t);
+}
+
 static void test_text(void **state)
 {
 	json_t *t = top(before_, now_);
@@ -214,9 +252,8 @@ static void test_width(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_result),
-		cmocka_unit_test(test_odd),
-		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_result), cmocka_unit_test(test_odd),
+		cmocka_unit_test(test_times),  cmocka_unit_test(test_text),
 		cmocka_unit_test(test_width),
 	};
 

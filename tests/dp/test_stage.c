@@ -2,7 +2,7 @@
 /*
  * Pins the accounting of cycles: each cycle of a worker is charged to one stage, none twice and
  * none to nobody; items are what went through; a turn without work, and a nap, are idle; a mark
- * never goes back; batches are counted by size.
+ * never goes back; batches are counted by size, turns that had work by how long they took.
  */
 #include "tests/world/unit.h"
 #include "tests/world/control.h"
@@ -33,6 +33,7 @@ static int setup(void **state)
 	memset(&world.w->counters->stage, 0, sizeof(world.w->counters->stage));
 	memset(&world.w->counters->rx_burst, 0, sizeof(world.w->counters->rx_burst));
 	memset(&world.w->counters->tx_batch, 0, sizeof(world.w->counters->tx_batch));
+	memset(&world.w->counters->turn, 0, sizeof(world.w->counters->turn));
 	stage_start(world.w);
 	return r;
 }
@@ -186,6 +187,40 @@ static void loop_stop(int sig)
 		atomic_store(&world.dp.stop, true);
 }
 
+static uint64_t turns_counted(void)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < HISTOGRAM_CLASSES; i++)
+		n += world.w->counters->turn.n[i];
+	return n;
+}
+
+/* Of a turn with work, from mark to mark; one without, and one whose clock went back, are none. */
+static void turn_length(void **state)
+{
+	struct ctl_times *t = &world.w->counters->turn;
+	uint64_t before;
+
+	(void)state;
+	world.dp.us_per_tsc = 0;
+	worker_turn(world.w);
+	assert_int_equal(turns_counted(), 0);
+	assert_int_equal(t->sum, 0);
+	datagrams_in(3, true);
+	world_run();
+	assert_int_equal(turns_counted(), 1);
+	assert_int_equal(t->n[0], 1);
+	assert_int_equal(t->sum, cycles_of_all() - world.w->counters->stage[STAGE_IDLE].cycles);
+	/* As if a cycle were a microsecond. */
+	world.dp.us_per_tsc = UINT64_C(1) << 32;
+	before = t->sum;
+	datagrams_in(1, true);
+	world_run();
+	assert_int_equal(turns_counted(), 2);
+	assert_int_equal(t->n[histogram_class(t->sum - before)], 1 + (t->sum - before <= 20));
+}
+
 /* The loop itself, in both modes: each turn is idle, and so are the naps between them. */
 static void idle_loop(void **state)
 {
@@ -235,6 +270,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(full_batch, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(mark_stays, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(counter_goes_back, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(turn_length, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(idle_loop, setup, world_teardown),
 		cmocka_unit_test(batches),
 	};

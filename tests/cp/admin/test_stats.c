@@ -262,6 +262,12 @@ static void test_stages(void **state)
 		link_.counters[1].rx_burst[i] = 10 + i;
 		link_.counters[1].tx_batch[i] = 20 + i;
 	}
+	link_.region.tsc_hz = 2900000000;
+	link_.counters[1].turn.n[3] = 41;
+	link_.counters[1].turn.sum = 2900 * 77;
+	link_.counters[1].handshake[CTL_HANDSHAKE_DTLS].n[HISTOGRAM_CLASSES - 1] = 42;
+	link_.counters[1].handshake[CTL_HANDSHAKE_DTLS].sum = 43;
+	link_.counters[1].quality[QUALITY_RTT][QUALITY_CLASSES - 1] = 44;
 	workers = stats_json_workers(&link_);
 	w = elem(workers, "workers", 1);
 	min = json_object_get(workers, "batch_min");
@@ -286,6 +292,17 @@ static void test_stages(void **state)
 		assert_int_equal(json_integer_value(elem(w, "rx_burst", i)), 10 + i);
 		assert_int_equal(json_integer_value(elem(w, "tx_batch", i)), 20 + i);
 	}
+	assert_int_equal(json_integer_value(elem(elem(w, "times", 0), "n", 3)), 41);
+	assert_int_equal(at(elem(w, "times", 0), "sum_us"), 77);
+	assert_string_equal(json_string_value(json_object_get(elem(w, "times", 2), "name")),
+			    "dtls");
+	assert_int_equal(json_integer_value(elem(elem(w, "times", 2), "n", 14)), 42);
+	assert_int_equal(at(elem(w, "times", 2), "sum_us"), 43);
+	assert_int_equal(json_integer_value(elem(elem(w, "times", 3), "n", 11)), 44);
+	/* Of each but the last class, which has no end. */
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(json_array_size(elem(workers, "time_le_us", i)) + 1,
+				 json_array_size(json_object_get(elem(w, "times", i), "n")));
 	json_decref(workers);
 }
 
@@ -618,6 +635,13 @@ static void test_metrics_values(void **state)
 	link_.counters[1].drop[DROP_TX_FULL] = 8;
 	link_.counters[1].stage[STAGE_IDLE].cycles = 4500;
 	link_.counters[1].stage[STAGE_RX].items = 41;
+	link_.counters[1].turn.n[0] = 8;
+	link_.counters[1].turn.n[1] = 1;
+	link_.counters[1].turn.sum = 6;
+	for (int w = 0; w < 2; w++) {
+		link_.counters[w].handshake[CTL_HANDSHAKE_TLS].n[HISTOGRAM_CLASSES - 1] = 3;
+		link_.counters[w].handshake[CTL_HANDSHAKE_TLS].sum = 31000000;
+	}
 	link_.counters[1].rx_burst[0] = 7;
 	link_.counters[1].rx_burst[ctl_batch(32)] = 1;
 	link_.counters[1].rx_burst[ctl_batch(9)] = 1;
@@ -689,6 +713,17 @@ static void test_metrics_values(void **state)
 	expect_line(text, "fairlead_worker_rx_burst_packets_count{worker=\"1\"} 9");
 	expect_line(text, "fairlead_worker_tx_batch_packets_bucket{worker=\"1\",le=\"63\"} 0");
 	expect_line(text, "fairlead_worker_tx_batch_packets_bucket{worker=\"1\",le=\"+Inf\"} 3");
+	expect_line(text, "fairlead_worker_turn_seconds_bucket{worker=\"1\",le=\"2e-05\"} 8");
+	expect_line(text, "fairlead_worker_turn_seconds_bucket{worker=\"1\",le=\"5e-05\"} 9");
+	expect_line(text, "fairlead_worker_turn_seconds_bucket{worker=\"0\",le=\"+Inf\"} 0");
+	expect_line(text, "fairlead_worker_turn_seconds_sum{worker=\"1\"} 0.002000");
+	expect_line(text, "fairlead_worker_turn_seconds_count{worker=\"1\"} 9");
+	/* Of all workers together. */
+	expect_line(text, "fairlead_handshake_duration_seconds_bucket{layer=\"tls\",le=\"10\"} 0");
+	expect_line(text,
+		    "fairlead_handshake_duration_seconds_bucket{layer=\"tls\",le=\"+Inf\"} 6");
+	expect_line(text, "fairlead_handshake_duration_seconds_sum{layer=\"tls\"} 62.000000");
+	expect_line(text, "fairlead_handshake_duration_seconds_count{layer=\"dtls\"} 0");
 	expect_line(text, "fairlead_tsc_hertz 3000");
 	expect_line(text, "fairlead_worker_idle_seconds_total{worker=\"1\"} 1.500000");
 	expect_line(text, "fairlead_port_link_up{port=\"a\\\"b\\\\?\"} 1");

@@ -37,6 +37,29 @@ static void suite_aes128(void **state)
 	world_drops(DROP_NONE, 0);
 }
 
+/* From the ClientHello with its cookie to the keys: what came before is kept nowhere. */
+static void handshake_is_timed(void **state)
+{
+	const struct ctl_times *t = &world.w->counters->handshake[CTL_HANDSHAKE_DTLS];
+
+	(void)state;
+	dclient_new(&c, 7000, NULL, 0);
+	dclient_step(&c);
+	dclient_send_all(&c);
+	world_pass_ms(70);
+	assert_int_equal(dclient_take(&c), 1);
+	dclient_step(&c);
+	dclient_send_all(&c);
+	world_pass_ms(40);
+	assert_true(dclient_take(&c) > 0);
+	assert_int_equal(t->sum, 0);
+	dclient_run(&c);
+	assert_int_equal(SSL_is_init_finished(c.ssl), 1);
+	assert_int_equal(t->n[histogram_class(40000)], 1);
+	assert_int_equal(t->sum, 40000);
+	dclient_free(&c);
+}
+
 static void suite_aes256(void **state)
 {
 	(void)state;
@@ -480,6 +503,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		dtls_test(suite_aes128),
+		dtls_test(handshake_is_timed),
 		dtls_test(suite_aes256),
 		dtls_test(suite_chacha),
 		dtls_test(row_goes_at_once),

@@ -3,7 +3,7 @@
  * The byte stream of a TLS connection (RFC 8446 5, RFC 5246 6; R6, R47): what is written on one
  * side is read on the other, whatever the segments it came in, in both versions and in both
  * directions; what is given in one turn shares a record; records are as long as the path makes
- * sensible.
+ * sensible. How long a handshake took, from the connection to its keys, is counted by class.
  */
 #include "tests/world/tls_world.h"
 #include "tests/world/control.h"
@@ -53,6 +53,24 @@ static void tls13(void **state)
 	(void)state;
 	both_ways(TLS1_3_VERSION, 0);
 	assert_int_equal(world_count(0, CNT_TLS_FULL_13), 1);
+}
+
+/* By class, and with how long the client let us wait for its first byte. */
+static void handshake_is_timed(void **state)
+{
+	const struct ctl_times *t = &world.w->counters->handshake[CTL_HANDSHAKE_TLS];
+
+	(void)state;
+	client_new(TLS1_3_VERSION);
+	world_pass(30, hosts_run);
+	assert_int_equal(t->sum, 0);
+	client_run();
+	assert_int_equal(owner.opened, 1);
+	assert_int_equal(t->n[histogram_class(30000)], 1);
+	assert_int_equal(t->sum, 30000);
+	client_write("later", 5);
+	assert_int_equal(t->sum, 30000);
+	assert_int_equal(world.w->counters->handshake[CTL_HANDSHAKE_DTLS].sum, 0);
 }
 
 /* Every byte of handshake and records in a segment of its own. */
@@ -395,6 +413,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		tls_test(tls12),
 		tls_test(tls13),
+		tls_test(handshake_is_timed),
 		tls_test(one_byte_segments_12),
 		tls_test(one_byte_segments_13),
 		tls_test(cut_anywhere),
