@@ -89,6 +89,7 @@ enum port_link { LINK_UNKNOWN, LINK_UP, LINK_DOWN, LINK_OUT };
 struct steered {
 	uint16_t dealt, by_port;    /* whose ports all workers have, and of these */
 	uint16_t owned, by_address; /* that are one worker's, and of these */
+	uint16_t by_key;	    /* 1: those that are dealt out, by the RSS key */
 };
 
 struct port {
@@ -120,8 +121,10 @@ struct port {
 	uint16_t tx_ring;	      /* buffers a transmit queue takes of it; 0: not known */
 	uint16_t rx_desc, tx_desc;    /* of each queue */
 	struct steered steered;
-	bool flow_sticky; /* packets of one five-tuple always come by the same queue */
-	bool plain;	  /* its driver refuses offloads that it offers, and is asked for none */
+	struct snapshot *steered_by; /* whose relays have rules; NULL: the start's; the service
+					thread's */
+	bool flow_sticky;	     /* packets of one five-tuple always come by the same queue */
+	bool plain; /* its driver refuses offloads that it offers, and is asked for none */
 	uint16_t vlan_refused; /* one that its driver does not let in; 0: none */
 	bool no_multicast;     /* takes what comes to its own address alone */
 	char rule_why[64];     /* why its driver takes no rule for a relay; "": it does, or was not

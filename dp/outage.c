@@ -3,6 +3,7 @@
 #include "bond.h"
 #include "conf/device.h"
 #include "pci.h"
+#include "steer.h"
 #include "worker.h"
 
 #include <rte_dev.h>
@@ -262,6 +263,7 @@ static void port_opened(struct outage *o, struct port *p, uint64_t now_ms)
 	RTE_LOG(NOTICE, USER1, "port %s (%s): works again\n", p->conf->name, p->conf->device);
 	x->step = OUTAGE_NONE;
 	links_set(o->dp, p, LINK_DOWN);
+	steer_reload(o->dp, p); /* a reload may have passed it by */
 }
 
 static void port_look(struct outage *o, struct port *p, uint64_t now_ms)

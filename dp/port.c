@@ -4,6 +4,7 @@
 #include "numa.h"
 #include "pci.h"
 #include "port.h"
+#include "snapshot.h"
 #include "steer.h"
 #include "vlan.h"
 #include "vmbus.h"
@@ -508,7 +509,8 @@ static int device_node(const struct port *p)
 	return rte_eth_dev_socket_id(p->n_members ? p->member[0] : p->id);
 }
 
-bool port_device_open(struct dplane *dp, struct port *p, char *err, size_t errlen)
+bool port_device_open(struct dplane *dp, const struct config *c, struct port *p, char *err,
+		      size_t errlen)
 {
 	const struct config_device d = config_device(dp->conf, p->idx);
 
@@ -525,7 +527,7 @@ bool port_device_open(struct dplane *dp, struct port *p, char *err, size_t errle
 		rss_read(&p->rss, p->id);
 	p->node = device_node(p);
 	bond_links(p);
-	steer_device(dp, p);
+	steer_device(dp, c, p);
 	return true;
 }
 
@@ -558,7 +560,7 @@ bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen)
 	dp->n_ports = (uint16_t)(idx + 1);
 	if (c->shares)
 		device_join(dp, p);
-	else if (!port_device_open(dp, p, err, errlen))
+	else if (!port_device_open(dp, dp->conf, p, err, errlen))
 		return false;
 	dplane_add_link_local(dp, p);
 	steer_describe(dp, p);
@@ -569,6 +571,8 @@ void port_close(struct port *port)
 {
 	if (port->conf->shares)
 		return;
+	snapshot_drop(port->steered_by);
+	port->steered_by = NULL;
 	if (rte_eth_dev_is_valid_port(port->id)) {
 		rte_eth_dev_stop(port->id);
 		rte_eth_dev_close(port->id);

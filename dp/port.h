@@ -16,7 +16,8 @@ void port_close(struct port *port);
  * The part of port_open() that is about the device of p, which has its configuration, index and
  * MTU and no more. On failure p->id may be an ethdev that is half open.
  */
-bool port_device_open(struct dplane *dp, struct port *p, char *err, size_t errlen);
+bool port_device_open(struct dplane *dp, const struct config *c, struct port *p, char *err,
+		      size_t errlen);
 
 struct rte_eth_dev_info;
 struct rte_eth_conf;

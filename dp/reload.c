@@ -2,6 +2,7 @@
 #include "reload.h"
 #include "region.h"
 #include "snapshot.h"
+#include "steer.h"
 #include "tls/handshake.h"
 #include "../conf/eal.h"
 
@@ -35,7 +36,7 @@ static bool take(struct dplane *dp, struct snapshot *s, struct tls_watch *watch,
 	/* Before they are read: what changes meanwhile is looked at again. */
 	tls_watch_taken(&fresh, s->conf);
 	if (!dplane_addrs_fit(dp, s->conf, err, errlen) ||
-	    !dplane_relays_fit(dp, s->conf, err, errlen) ||
+	    !dplane_relays_fit(dp, s->conf, err, errlen) || !steer_fits(dp, s->conf, err, errlen) ||
 	    (dp->n_cryptos && !cryptos_reload(dp, s, err, errlen)))
 		return false;
 	*watch = fresh;
@@ -46,6 +47,8 @@ static bool take(struct dplane *dp, struct snapshot *s, struct tls_watch *watch,
 	dplane_addrs_set(dp, s->conf);
 	dplane_listeners_set(dp, s->conf);
 	dplane_relays_set(dp, s->conf);
+	for (uint16_t i = 0; i < dp->n_ports; i++)
+		steer_reload(dp, &dp->port[i]);
 	return true;
 }
 

@@ -24,13 +24,20 @@ static void device_close(uint16_t id)
 		rte_dev_remove(info.device);
 }
 
+/* The key is looked at apart (steer_keep()): reloads leave it as it is. */
+static bool rules_same(const struct steered *a, const struct steered *b)
+{
+	return a->dealt == b->dealt && a->by_port == b->by_port && a->owned == b->owned &&
+	       a->by_address == b->by_address;
+}
+
 /* What workers have read of a port, perhaps for a packet that they still keep, must stay true. */
 static bool is_as_before(const struct port *p, const struct port *now)
 {
 	return strcmp(p->driver, now->driver) == 0 && strcmp(p->offloads, now->offloads) == 0 &&
 	       rte_is_same_ether_addr(&p->mac, &now->mac) && p->rx_queues == now->rx_queues &&
 	       p->tx_queues == now->tx_queues && p->chain_max == now->chain_max &&
-	       memcmp(&p->steered, &now->steered, sizeof(p->steered)) == 0;
+	       rules_same(&p->steered, &now->steered);
 }
 
 static bool device_open(struct reopen *r)
@@ -46,7 +53,7 @@ static bool device_open(struct reopen *r)
 	pci = device_pci(&d);
 	if (pci && pci_obstacle("", pci, r->why, sizeof(r->why)))
 		return false;
-	if (!port_device_open(r->dp, &r->now, r->why, sizeof(r->why))) {
+	if (!port_device_open(r->dp, steer_conf(r->dp, p), &r->now, r->why, sizeof(r->why))) {
 		device_close(r->now.id);
 		return false;
 	}

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "steer.h"
+#include "snapshot.h"
+#include "../conf/kept.h"
 
 #include <errno.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_flow.h>
+#include <rte_log.h>
 #include <stdio.h>
 
 /* ---- rules ---- */
@@ -64,6 +67,12 @@ static bool device_has(const struct config *c, const struct port *p, const struc
 	return false;
 }
 
+/* Whether a relay is there, and at an address of the device. */
+static bool device_relay(const struct config *c, const struct port *p, uint16_t relay)
+{
+	return !c->relay[relay].gone && device_has(c, p, &c->relay[relay].addr);
+}
+
 /*
  * The clients of a listener at such an address would all come by the rule's queue, too: those over
  * TCP where the device does not look at the protocol of a rule without ports (igb, ixgbe).
@@ -77,13 +86,14 @@ static bool listens(const struct config *c, const struct ip_addr *ip)
 }
 
 /* Whether a rule may bring ports of a relay of the device to their workers. */
-static bool rule_may(const struct dplane *dp, struct port *p, const struct config_relay *r)
+static bool rule_may(const struct dplane *dp, const struct config *c, struct port *p,
+		     const struct config_relay *r)
 {
 	const uint16_t n = dp->n_workers;
 
 	if (p->rx_queues != n)
 		p->rule_not = "fewer queues than workers";
-	else if (listens(dp->conf, &r->addr))
+	else if (listens(c, &r->addr))
 		p->rule_not = "a listener has the address";
 	else if (!r->owner && n & (n - 1))
 		p->rule_not = "no mask is for as many workers";
@@ -93,11 +103,12 @@ static bool rule_may(const struct dplane *dp, struct port *p, const struct confi
 }
 
 /* All ports of a relay to its one worker, or as they are dealt out. */
-static bool steer_relay(const struct dplane *dp, struct port *p, const struct config_relay *r)
+static bool steer_relay(const struct dplane *dp, const struct config *c, struct port *p,
+			const struct config_relay *r)
 {
 	const uint16_t mask = (uint16_t)((dp->n_workers - 1) << 1);
 
-	if (!rule_may(dp, p, r))
+	if (!rule_may(dp, c, p, r))
 		return false;
 	if (r->owner)
 		return steer_rule(p, &r->addr, r->owner - 1, 0);
@@ -108,19 +119,19 @@ static bool steer_relay(const struct dplane *dp, struct port *p, const struct co
 }
 
 /* Relays of one way, by address or by port: as many as are steered, of n. */
-static uint16_t steer_relays(const struct dplane *dp, struct port *p, bool owned, uint16_t *n)
+static uint16_t steer_relays(const struct dplane *dp, const struct config *c, struct port *p,
+			     bool owned, uint16_t *n)
 {
-	const struct config *c = dp->conf;
 	uint16_t taken = 0;
 
 	*n = 0;
 	for (uint16_t i = 0; i < c->n_relay; i++) {
-		if (!device_has(c, p, &c->relay[i].addr) || (c->relay[i].owner != 0) != owned)
+		if (!device_relay(c, p, i) || (c->relay[i].owner != 0) != owned)
 			continue;
 		*n += 1;
 		/* Masks are for all or for none: what is half steered is no faster. */
 		if (owned || taken == *n - 1)
-			taken += steer_relay(dp, p, &c->relay[i]);
+			taken += steer_relay(dp, c, p, &c->relay[i]);
 	}
 	return taken;
 }
@@ -203,8 +214,7 @@ static bool device_is_for_peers(const struct config *c, const struct port *p)
 		if (device_has(c, p, &c->listener[k].addr.ip))
 			return false;
 	for (k = 0; k < c->n_relay; k++)
-		relay |= !c->relay[k].owner && ip_is_v4(&c->relay[k].addr) &&
-			 device_has(c, p, &c->relay[k].addr);
+		relay |= !c->relay[k].owner && ip_is_v4(&c->relay[k].addr) && device_relay(c, p, k);
 	return relay;
 }
 
@@ -233,22 +243,23 @@ static bool key_write(const struct rss *r, uint16_t ethdev)
 }
 
 /* Self-tested with what the device says that it has now; if that is wrong, all is as it was. */
-static void steer_by_key(const struct dplane *dp, struct port *p)
+static bool steer_by_key(const struct dplane *dp, const struct config *c, struct port *p)
 {
 	const struct rss before = p->rss;
 	struct rss wanted;
 
 	if (dp->n_workers == 1 || p->rx_queues != dp->n_workers || before.reta_size < RELAY_DEAL ||
-	    !device_is_for_peers(dp->conf, p))
-		return;
+	    !device_is_for_peers(c, p))
+		return false;
 	steer_key(&wanted, before.reta_size, dp->n_workers);
 	if (key_write(&wanted, p->id)) {
 		rss_read(&p->rss, p->id);
 		if (key_leads(dp, p))
-			return;
+			return true;
 	}
 	key_write(&before, p->id);
 	rss_read(&p->rss, p->id);
+	return false;
 }
 
 static bool key_same(const struct rss *a, const struct rss *b)
@@ -268,21 +279,114 @@ bool steer_keep(const struct rss *known, struct port *now)
 
 /* ---- all of them ---- */
 
-void steer_device(const struct dplane *dp, struct port *p)
+/* Rules for what is there now, of a device that has none. */
+static void steer_rules(const struct dplane *dp, const struct config *c, struct port *p)
 {
 	struct steered *s = &p->steered;
 	struct rte_flow_error e;
 
-	*s = (struct steered){ 0 };
-	if (dp->n_workers == 1)
-		return;
-	s->by_port = steer_relays(dp, p, false, &s->dealt);
+	s->by_port = steer_relays(dp, c, p, false, &s->dealt);
 	if (s->by_port < s->dealt) {
 		rte_flow_flush(p->id, &e);
 		s->by_port = 0;
-		steer_by_key(dp, p);
 	}
-	s->by_address = steer_relays(dp, p, true, &s->owned);
+	s->by_address = steer_relays(dp, c, p, true, &s->owned);
+}
+
+void steer_device(const struct dplane *dp, const struct config *c, struct port *p)
+{
+	p->steered = (struct steered){ 0 };
+	if (dp->n_workers == 1)
+		return;
+	steer_rules(dp, c, p);
+	if (p->steered.by_port < p->steered.dealt)
+		p->steered.by_key = steer_by_key(dp, c, p);
+}
+
+bool steer_fits(const struct dplane *dp, const struct config *c, char *err, size_t errlen)
+{
+	for (uint16_t i = 0; i < dp->n_ports; i++) {
+		const struct port *p = &dp->port[i];
+
+		if (!p->steered.by_key || p->conf->shares)
+			continue;
+		for (uint16_t k = 0; k < c->n_listener; k++) {
+			if (!device_has(c, p, &c->listener[k].addr.ip))
+				continue;
+			snprintf(err, errlen,
+				 "listeners[%u]: it is the first one on the device of port %s, "
+				 "whose RSS key is for relays and would bring most clients to one "
+				 "worker: it is added by a restart of fairlead-dp",
+				 k, p->conf->name);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* What rules hang on, of each relay. */
+struct wanted {
+	struct ip_addr ip;
+	uint16_t owner; /* 0: dealt out */
+	uint16_t listener;
+};
+
+static uint16_t wanted_of(const struct config *c, const struct port *p,
+			  struct wanted w[CTL_RELAYS_MAX])
+{
+	uint16_t n = 0;
+
+	for (uint16_t i = 0; i < c->n_relay; i++)
+		if (device_relay(c, p, i))
+			w[n++] = (struct wanted){ c->relay[i].addr, c->relay[i].owner,
+						  listens(c, &c->relay[i].addr) };
+	return n;
+}
+
+static bool wanted_same(const struct config *a, const struct config *b, const struct port *p)
+{
+	struct wanted x[CTL_RELAYS_MAX], y[CTL_RELAYS_MAX];
+	const uint16_t n = wanted_of(a, p, x);
+
+	return n == wanted_of(b, p, y) && memcmp(x, y, n * sizeof(*x)) == 0;
+}
+
+static void rules_again(struct dplane *dp, const struct config *c, struct port *p)
+{
+	const struct steered *s = &p->steered;
+	struct rte_flow_error e;
+
+	rte_flow_flush(p->id, &e);
+	p->rule_why[0] = '\0';
+	p->rule_not = NULL;
+	steer_rules(dp, c, p);
+	for (uint16_t i = 0; i < dp->n_ports; i++)
+		if (i == p->idx || dp->conf->port[i].shares == p->idx + 1)
+			steer_describe(dp, &dp->port[i]);
+	RTE_LOG(NOTICE, USER1, "port %s: its relays are others: %s\n", p->conf->name, p->steering);
+	if (s->by_address < s->owned || (s->by_port < s->dealt && !s->by_key))
+		RTE_LOG(WARNING, USER1,
+			"port %s: %u of %u relays have no rule of the device: what comes to "
+			"another worker is handed over\n",
+			p->conf->name, s->dealt + s->owned - s->by_port - s->by_address,
+			s->dealt + s->owned);
+}
+
+const struct config *steer_conf(const struct dplane *dp, const struct port *p)
+{
+	return p->steered_by ? p->steered_by->conf : dp->conf;
+}
+
+void steer_reload(struct dplane *dp, struct port *p)
+{
+	struct snapshot *now = snapshot_now(dp), *was = p->steered_by;
+
+	if (p->conf->shares || now == was || port_is_out(p))
+		return;
+	if (dp->n_workers > 1 && !wanted_same(steer_conf(dp, p), now->conf, p))
+		rules_again(dp, now->conf, p);
+	p->steered_by = snapshot_hold(now);
+	snapshot_drop(was);
 }
 
 /* How relayed ports come; where it is not by rules, why. */

@@ -6,11 +6,14 @@
  * has what it had if it does not take it, and says which it is. One that takes rules has one for
  * each relay that is one worker's, of both families and on nothing but the address, and where it
  * takes masks one for each worker of those that are dealt out; where it refuses, that is said with
- * its reason.
+ * its reason. A reload has the rules of the relays that are there then: none of one that is gone,
+ * and those of its worker of one that has another; a device that is out has them when it is back; a
+ * listener does not come to a device whose key was made for relays.
  */
 #include "tests/world/worker.h"
 #include "dp/port.h"
 #include "dp/shortfall.h"
+#include "dp/snapshot.h"
 #include "dp/steer.h"
 
 #include <rte_ethdev.h>
@@ -411,6 +414,135 @@ static void a_listener_s_address_has_no_rule(void **state)
 	}
 }
 
+/* ---- reloads ---- */
+
+/* What runs, and what is to run: to be altered, then put in force. */
+static struct snapshot *next_snapshot(void)
+{
+	struct snapshot *s = calloc(1, sizeof(*s));
+
+	assert_non_null(s);
+	s->conf = malloc(sizeof(*s->conf));
+	assert_non_null(s->conf);
+	memcpy(s->conf, snapshot_conf(&dp), sizeof(*s->conf));
+	s->refs = 1;
+	s->number = snapshot_number(&dp) + 1;
+	return s;
+}
+
+static void take(struct snapshot *s)
+{
+	snapshot_publish(&dp, s);
+	snapshot_drop(s);
+	steer_reload(&dp, &dp.port[0]);
+}
+
+static void closed(void)
+{
+	port_close(&dp.port[0]);
+	snapshot_close(&dp);
+}
+
+static void reloads_make_rules_anew(void **state)
+{
+	const struct ip_addr a = world.conf.relay[0].addr, b = world.conf.relay[1].addr;
+	const struct port *p;
+	struct snapshot *s;
+
+	(void)state;
+	world.conf.n_relay = 1;
+	p = opened("net_null17,no-rx=1");
+	assert_int_equal(nic.n, 1);
+	s = next_snapshot();
+	s->conf->n_relay = 2;
+	take(s);
+	assert_int_equal(nic.n, 2);
+	assert_int_equal(rule_queue(&a, 50000), 0);
+	assert_int_equal(rule_queue(&b, 50000), 1);
+	assert_int_equal(p->steered.by_address, 2);
+	/* Another worker's is another relay, beside the one that is gone. */
+	s = next_snapshot();
+	s->conf->relay[1].gone = true;
+	s->conf->relay[2] = s->conf->relay[1];
+	s->conf->relay[2].gone = false;
+	s->conf->relay[2].owner = 1;
+	s->conf->n_relay = 3;
+	take(s);
+	assert_int_equal(nic.n, 2);
+	assert_int_equal(rule_queue(&b, 50000), 0);
+	s = next_snapshot();
+	s->conf->relay[0].gone = s->conf->relay[2].gone = true;
+	take(s);
+	assert_int_equal(nic.n, 0);
+	assert_int_equal(p->steered.owned, 0);
+	assert_null(strstr(p->steering, "rte_flow"));
+	closed();
+}
+
+/* What does not concern its relays leaves rules as they are; what the device refuses is said. */
+static void reloads_touch_no_more(void **state)
+{
+	const struct port *p;
+	struct snapshot *s;
+
+	(void)state;
+	world.conf.n_relay = 1;
+	p = opened("net_null18,no-rx=1");
+	nic.exact = false; /* whoever asks again is refused */
+	s = next_snapshot();
+	s->conf->turn.channel_lifetime++;
+	take(s);
+	assert_int_equal(nic.n, 1);
+	s = next_snapshot();
+	s->conf->n_relay = 2;
+	take(s);
+	assert_int_equal(nic.n, 0);
+	assert_int_equal(p->steered.by_address, 0);
+	assert_non_null(
+	    strstr(p->steering, "relayed ports: hand-over (rte_flow: of no such kind);"));
+	closed();
+}
+
+static void who_is_out_has_rules_when_back(void **state)
+{
+	struct port *p;
+	struct snapshot *s;
+
+	(void)state;
+	world.conf.n_relay = 1;
+	opened("net_null19,no-rx=1");
+	p = &dp.port[0];
+	atomic_store(&p->link, LINK_OUT);
+	s = next_snapshot();
+	s->conf->n_relay = 2;
+	take(s);
+	assert_int_equal(nic.n, 1);
+	assert_int_equal(steer_conf(&dp, p)->n_relay, 1);
+	atomic_store(&p->link, LINK_DOWN);
+	steer_reload(&dp, p);
+	assert_int_equal(nic.n, 2);
+	assert_int_equal(steer_conf(&dp, p)->n_relay, 2);
+	closed();
+}
+
+static void no_listener_where_the_key_is_for_relays(void **state)
+{
+	struct snapshot *s;
+	char err[256] = "";
+
+	(void)state;
+	nic.masks = false;
+	opened("net_null20,no-rx=1");
+	assert_int_equal(dp.port[0].steered.by_key, 1);
+	s = next_snapshot();
+	assert_true(steer_fits(&dp, s->conf, err, sizeof(err)));
+	s->conf->listener[0].addr.ip = world.conf.relay[0].addr;
+	assert_false(steer_fits(&dp, s->conf, err, sizeof(err)));
+	assert_non_null(strstr(err, "listeners[0]: it is the first one on the device of port"));
+	snapshot_drop(s);
+	closed();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +556,10 @@ int main(void)
 		cmocka_unit_test_setup(without_masks_addresses_are_ruled, setup_rules),
 		cmocka_unit_test_setup(what_is_refused_is_said, setup_rules),
 		cmocka_unit_test_setup(a_listener_s_address_has_no_rule, setup_rules),
+		cmocka_unit_test_setup(reloads_make_rules_anew, setup_rules),
+		cmocka_unit_test_setup(reloads_touch_no_more, setup_rules),
+		cmocka_unit_test_setup(who_is_out_has_rules_when_back, setup_rules),
+		cmocka_unit_test_setup(no_listener_where_the_key_is_for_relays, setup_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
