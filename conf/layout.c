@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "layout.h"
+#include "../lib/conn_index.h"
 #include "../lib/ring.h"
 
 /* Reserves n bytes at a page of their own, so that no line or page is shared by accident. */
@@ -33,6 +34,8 @@ void layout_make(const struct config *c, struct region *r)
 		w->ports = layout_take(&end, sizeof(struct ctl_port_counters) * c->n_port);
 		w->conns_max = c->tcp.connections + config_associations(c);
 		w->conns = layout_take(&end, sizeof(struct ctl_conn_info) * w->conns_max);
+		w->by_addr =
+		    layout_take(&end, sizeof(struct ctl_conn_bucket) * conn_buckets(w->conns_max));
 		w->trace = layout_take(&end, ring_bytes(CTL_TRACE_SLOTS));
 		w->use = layout_take(&end, sizeof(struct ctl_use) * c->dataplane.sessions);
 		w->cpu = c->dataplane.workers[i];

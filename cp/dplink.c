@@ -73,6 +73,17 @@ static const char *worker_attach(struct dplink *l, struct worker_link *w,
 		return "fewer contexts than configured";
 	if (c->conns_max != l->conf->tcp.connections + config_associations(l->conf))
 		return "another number of connections than configured";
+	w->by_addr = (struct conn_index){
+		.key = l->conn_key,
+		.bucket =
+		    region_at(l->base, l->size, c->by_addr,
+			      (uint64_t)conn_buckets(c->conns_max) * sizeof(struct ctl_conn_bucket),
+			      alignof(struct ctl_conn_bucket)),
+		.row = w->conns,
+		.rows = c->conns_max,
+	};
+	if (!w->by_addr.bucket)
+		return "an offset leads out of it";
 	if (!ring_attach_writer(&w->cmd, cmd, c->cmd_slots) ||
 	    !ring_attach_reader(&w->evt, evt, c->evt_slots) ||
 	    !ring_attach_reader(&w->trace, trace, CTL_TRACE_SLOTS))
@@ -96,6 +107,7 @@ static const char *region_attach(struct dplink *l)
 	if (r.n_ports > CTL_PORTS_MAX)
 		return "too many ports";
 	l->generation = r.generation;
+	l->conn_key = r.conn_key;
 	l->n_workers = r.n_workers;
 	l->n_ports = r.n_ports;
 	l->port_info = region_at(l->base, l->size, r.port_info,
@@ -395,6 +407,12 @@ const struct ctl_xstats *dplink_xstats(const struct dplink *l, uint32_t port)
 const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t cert)
 {
 	return l->base && cert < l->conf->n_certificate ? &l->cert_info[cert] : NULL;
+}
+
+const struct ctl_conn_bucket *dplink_by_addr(const struct dplink *l, uint32_t worker,
+					     const struct sock_addr *remote)
+{
+	return worker < l->n_workers ? conn_bucket(&l->worker[worker].by_addr, remote) : NULL;
 }
 
 const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n)

@@ -136,6 +136,10 @@ const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t ce
 /* A worker's table of TCP connections, and how many entries it has; NULL and 0 likewise. */
 const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n);
 
+/* Where of them those from an address may be; NULL likewise. */
+const struct ctl_conn_bucket *dplink_by_addr(const struct dplink *l, uint32_t worker,
+					     const struct sock_addr *remote);
+
 /* What a session relayed, by enum ctl_way. */
 struct session_use {
 	uint64_t packets[CTL_WAYS], bytes[CTL_WAYS]; /* of payload; a stream's come in no packets */

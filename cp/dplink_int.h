@@ -5,6 +5,7 @@
 /* What dplink_event.c has of dplink.c. */
 #include "dplink.h"
 #include "backlog.h"
+#include "../lib/conn_index.h"
 
 /* The replay of what one worker has, step by step. */
 enum sync_step {
@@ -34,6 +35,7 @@ struct worker_link {
 	struct ctl_counters *counters;
 	struct ctl_port_counters *ports;
 	struct ctl_conn_info *conns;
+	struct conn_index by_addr; /* of conns */
 	struct ctl_use *use;
 	uint32_t conns_max;
 	enum sync_step sync;
@@ -50,6 +52,7 @@ struct dplink {
 	uint64_t size;
 	int wake_cp;
 	uint64_t generation;
+	struct siphash_key conn_key;
 	uint32_t n_workers, n_ports;
 	struct ctl_port_info *port_info;
 	struct ctl_xstats *xstats;

@@ -9,6 +9,7 @@
  * something took.
  */
 #include "aka/challenge.h"
+#include "aka/token.h"
 #include "auth/auth.h"
 #include "pending.h"
 #include "dplink.h"
@@ -109,7 +110,7 @@ struct server {
 	struct tell tell;
 	struct trace_admin *trace;
 	struct ng *ng;
-	struct mg *mg; /* NULL: no H.248 */
+	struct mg *mg;		/* NULL: no H.248 */
 	uint16_t challenge_len; /* bytes, by the realm: who asks for less than a third gets none */
 	struct rand rand;
 	struct wheel wheel;

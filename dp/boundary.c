@@ -15,6 +15,11 @@ bool boundary_attach(struct worker *w)
 	w->counters = (struct ctl_counters *)(base + l->counters);
 	w->port_counters = (struct ctl_port_counters *)(base + l->ports);
 	w->boundary.use = (struct ctl_use *)(base + l->use);
+	w->boundary.by_addr =
+	    (struct conn_index){ .key = w->dp->conn_key,
+				 .bucket = (struct ctl_conn_bucket *)(base + l->by_addr),
+				 .row = (struct ctl_conn_info *)(base + l->conns),
+				 .rows = l->conns_max };
 	return ring_attach_reader(&w->boundary.cmd, (struct ring_shm *)(base + l->cmd_ring),
 				  l->cmd_slots) &&
 	       ring_attach_writer(&w->boundary.evt, (struct ring_shm *)(base + l->evt_ring),

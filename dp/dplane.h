@@ -202,10 +202,11 @@ struct dplane {
 	/* Shared region. Base and size as mapped here. */
 	struct region *region;
 	uint64_t region_size;
-	uint64_t port_info; /* offset of struct ctl_port_info[n_ports] */
-	uint64_t xstats;    /* offset of struct ctl_xstats[n_ports] */
-	uint64_t cert_info; /* offset of struct ctl_cert_info[n_certificate] */
-	int wake_cp;	    /* eventfd */
+	uint64_t port_info;	     /* offset of struct ctl_port_info[n_ports] */
+	uint64_t xstats;	     /* offset of struct ctl_xstats[n_ports] */
+	uint64_t cert_info;	     /* offset of struct ctl_cert_info[n_certificate] */
+	struct siphash_key conn_key; /* of struct conn_index */
+	int wake_cp;		     /* eventfd */
 
 	/* TLS; none and NULL where no listener has it. */
 	struct crypto *crypto[CTL_WORKERS_MAX];

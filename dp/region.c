@@ -50,7 +50,8 @@ int region_create(struct dplane *dp, char *err, size_t errlen)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	r.start_time = (uint64_t)now.tv_sec;
 	r.tsc_hz = rte_get_tsc_hz();
-	if (getrandom(&r.generation, sizeof(r.generation), 0) != sizeof(r.generation)) {
+	if (getrandom(&r.generation, sizeof(r.generation), 0) != sizeof(r.generation) ||
+	    getrandom(&r.conn_key, sizeof(r.conn_key), 0) != sizeof(r.conn_key)) {
 		snprintf(err, errlen, "the system gives no random numbers: %m");
 		return -1;
 	}
@@ -72,6 +73,7 @@ int region_create(struct dplane *dp, char *err, size_t errlen)
 	dp->port_info = r.port_info;
 	dp->xstats = r.xstats;
 	dp->cert_info = r.cert_info;
+	dp->conn_key = r.conn_key;
 	region_places(dp, dp->conf);
 	return fd;
 }

@@ -10,6 +10,7 @@
 #include "dplane.h"
 #include "rate.h"
 #include "relay/flow.h"
+#include "../lib/conn_index.h"
 #include "../lib/ring.h"
 
 #include <rte_hash.h>
@@ -90,6 +91,7 @@ struct boundary {
 	struct ring cmd;
 	struct ring evt;
 	struct ctl_use *use;	   /* [sessions_max], in the region; turn/ and relay/ write */
+	struct conn_index by_addr; /* of its connections; tcp/ and dtls/ write */
 	bool rings_ok;		   /* false once the control process wrote what is impossible */
 	_Atomic bool rings_broken; /* worker to service thread: detach it */
 	_Atomic bool rings_reset;  /* service thread to worker: start the rings afresh */
@@ -108,8 +110,8 @@ struct worker {
 	struct flow_table flows; /* (client, listener) to session slot; turn/session.c */
 	uint32_t *relay_slot;	 /* [dplane.places], see relayed_slot(); turn/, gateway/ */
 	struct media_path
-	    *media_path; /* [contexts_max][COMPONENTS], the short way of each; gateway/ */
-	struct neigh *neighbours;      /* for neigh_cached(); net/neigh.c */
+	    *media_path;	  /* [contexts_max][COMPONENTS], the short way of each; gateway/ */
+	struct neigh *neighbours; /* for neigh_cached(); net/neigh.c */
 	struct ctl_counters *counters; /* in the region; this worker is the only writer */
 	struct ctl_port_counters *port_counters;
 	struct trace *trace; /* trace.h; NULL: nobody looks */
@@ -133,7 +135,7 @@ struct worker {
 	uint32_t sync_epoch; /* of the replay under way; turn/session.c writes, gateway/ reads */
 
 	uint16_t n_ports;
-	uint16_t ip_id; /* next IPv4 identification for packets without DF; net/ip.h */
+	uint16_t ip_id;	      /* next IPv4 identification for packets without DF; net/ip.h */
 	uint64_t handed_from; /* workers whose rings to this one may not be empty; handover.c */
 
 	alignas(64) struct tx tx;

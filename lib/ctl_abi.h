@@ -26,6 +26,7 @@
 #include "histogram.h"
 #include "quality.h"
 #include "ring.h"
+#include "siphash.h"
 #include "tcp_end.h"
 
 #include <stdalign.h>
@@ -51,6 +52,8 @@ enum {
 	CTL_HOST_MAX = 128,		      /* host name, NUL included */
 	CTL_UFRAG_MAX = 16,		      /* ICE user fragment of ours, NUL included */
 	CTL_PWD_MAX = 40,		      /* ICE password of ours, NUL included */
+	CTL_CERT_KEY = 8,		      /* bytes of a SHA-256 that name a certificate */
+	CTL_DER_MAX = 4096,		      /* bytes of a certificate that is told whole */
 	CTL_PAYLOAD_MAX = RING_MSG_SIZE - 80, /* bytes of STUN a punt or reply carries */
 };
 
@@ -251,7 +254,20 @@ struct ctl_conn_info {
 	uint16_t tls_suite;   /* IANA number */
 	uint16_t tls_domain;  /* place in region.domain */
 	uint16_t tls_resumed;
+	uint8_t
+	    tls_cert[CTL_CERT_KEY];  /* that we have shown: how its SHA-256 begins; zeros: none */
 	uint64_t rx_bytes, tx_bytes; /* of the stream */
+};
+
+/*
+ * Where connections from an address are: a place of the index is 1 + an index of ctl_conn_info, or
+ * 0, and a hint: whoever reads it looks whether the entry is of that address. spilled: there was no
+ * room for so many (lib/conn_index.h). Written by the worker only.
+ */
+enum { CTL_BUCKET = 7 };
+struct ctl_conn_bucket {
+	alignas(32) _Atomic uint32_t place[CTL_BUCKET];
+	_Atomic uint32_t spilled;
 };
 
 /* Which way something is relayed. */
@@ -286,7 +302,9 @@ struct ctl_cert_info {
 	char subject[CTL_TEXT_MAX];
 	char names[CTL_TEXT_MAX]; /* host names it serves, with spaces; cut when too long */
 	char error[CTL_TEXT_MAX *
-		   2]; /* of the last reload, which left this one in force; empty: none */
+		   2];	  /* of the last reload, which left this one in force; empty: none */
+	uint32_t der_len; /* 0: it is longer */
+	uint8_t der[CTL_DER_MAX];
 };
 
 /* What a connection is for. */
@@ -305,6 +323,7 @@ struct ctl_worker {
 	uint64_t counters; /* struct ctl_counters */
 	uint64_t ports;	   /* struct ctl_port_counters[n_ports] */
 	uint64_t conns;	   /* struct ctl_conn_info[conns_max] */
+	uint64_t by_addr;  /* struct ctl_conn_bucket[conn_buckets(conns_max)] */
 	uint64_t trace;	   /* struct ring_shm of CTL_TRACE_SLOTS, written by the worker */
 	uint64_t use;	   /* struct ctl_use[sessions_max] */
 	uint32_t cmd_slots;
@@ -380,9 +399,10 @@ struct region {
 	uint64_t cert_info; /* struct ctl_cert_info[n_certs] */
 	uint32_t n_certs;
 	uint32_t pad;
-	uint64_t start_time;	 /* seconds, CLOCK_MONOTONIC */
-	uint64_t tsc_hz;	 /* of the time stamp counter, as stages have it */
-	uint64_t generation;	 /* random, differs at each start of the dataplane */
+	uint64_t start_time;	     /* seconds, CLOCK_MONOTONIC */
+	uint64_t tsc_hz;	     /* of the time stamp counter, as stages have it */
+	uint64_t generation;	     /* random, differs at each start of the dataplane */
+	struct siphash_key conn_key; /* of conn_bucket() */
 	uint8_t dtls_sha256[32]; /* of the certificate of TERM_DTLS, DER; zeros: there is none */
 	struct ctl_worker worker[CTL_WORKERS_MAX];
 	struct ctl_bugs bugs;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stand_in.h"
 
+#include "../lib/conn_index.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +36,7 @@ static uint64_t layout(struct region *r, const struct config *c)
 	w->ports = place(&end, 1);
 	w->conns_max = c->tcp.connections;
 	w->conns = place(&end, sizeof(struct ctl_conn_info) * w->conns_max);
+	w->by_addr = place(&end, sizeof(struct ctl_conn_bucket) * conn_buckets(w->conns_max));
 	w->sessions_max = c->dataplane.sessions;
 	w->use = place(&end, sizeof(struct ctl_use) * w->sessions_max);
 	return (end + 4095) & ~UINT64_C(4095);

@@ -42,32 +42,13 @@ static const char *name_param(const json_t *params, const char *name, struct rpc
 	return s;
 }
 
-/* Pairs of hexadecimal digits for min to max bytes; the text is wiped. 0: it is anything else. */
-static uint8_t hex_param(const json_t *params, const char *name, size_t min, size_t max,
-			 uint8_t *out, struct rpc_error *err)
-{
-	const char *text = param_text(params, name, err);
-	size_t len = 0;
-	bool ok;
-
-	if (!text)
-		return 0;
-	ok = OPENSSL_hexstr2buf_ex(out, max, &len, text, '\0') && len >= min;
-	OPENSSL_cleanse((char *)(uintptr_t)text, strlen(text));
-	if (ok)
-		return (uint8_t)len;
-	rpc_fail(err, RPC_BAD_PARAMS, "\"%s\" must be %zu to %zu bytes in hexadecimal", name, min,
-		 max);
-	return 0;
-}
-
 static bool vector_params(const json_t *params, struct aka_vector *v, struct rpc_error *err)
 {
-	v->xres_len = hex_param(params, "xres", AKA_RES_MIN, AKA_RES_MAX, v->xres, err);
-	return v->xres_len && hex_param(params, "ck", AKA_KEY, AKA_KEY, v->ck, err) &&
-	       hex_param(params, "ik", AKA_KEY, AKA_KEY, v->ik, err) &&
-	       hex_param(params, "rand", AKA_RAND, AKA_RAND, v->rand, err) &&
-	       hex_param(params, "autn", AKA_AUTN, AKA_AUTN, v->autn, err);
+	v->xres_len = param_hex(params, "xres", AKA_RES_MIN, AKA_RES_MAX, v->xres, err);
+	return v->xres_len && param_hex(params, "ck", AKA_KEY, AKA_KEY, v->ck, err) &&
+	       param_hex(params, "ik", AKA_KEY, AKA_KEY, v->ik, err) &&
+	       param_hex(params, "rand", AKA_RAND, AKA_RAND, v->rand, err) &&
+	       param_hex(params, "autn", AKA_AUTN, AKA_AUTN, v->autn, err);
 }
 
 static bool algorithm_param(const json_t *params, enum aka_algorithm *a, struct rpc_error *err)

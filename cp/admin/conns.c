@@ -95,6 +95,47 @@ bool conns_walk(const struct dplink *l, uint32_t worker, uint32_t scan, uint32_t
 	return true;
 }
 
+/* Whether there was room in the index for all that come from there. */
+static bool index_has_all(const struct dplink *l, const struct sock_addr *remote)
+{
+	for (uint32_t w = 0; w < dplink_n_workers(l); w++)
+		if (atomic_load_explicit(&dplink_by_addr(l, w, remote)->spilled,
+					 memory_order_acquire))
+			return false;
+	return true;
+}
+
+static bool index_walk(const struct dplink *l, const struct sock_addr *remote, conns_each *each,
+		       void *arg)
+{
+	struct ctl_conn_info c;
+
+	for (uint32_t w = 0; w < dplink_n_workers(l); w++) {
+		const struct ctl_conn_bucket *b = dplink_by_addr(l, w, remote);
+
+		for (int i = 0; i < CTL_BUCKET; i++) {
+			const uint32_t place =
+			    atomic_load_explicit(&b->place[i], memory_order_acquire);
+
+			if (place != 0 && conn_read(l, w, place - 1, &c) &&
+			    sock_addr_eq(&c.remote, remote) && !each(arg, w, place - 1, &c))
+				return false;
+		}
+	}
+	return true;
+}
+
+bool conns_find(const struct dplink *l, const struct filter *f, uint32_t scan, uint32_t *place,
+		conns_each *each, void *arg)
+{
+	const struct sock_addr remote = { f->remote.net.ip, be16_make(f->remote.port) };
+
+	if (*place == 0 && f->remote.given && f->remote.net.len == 128 && f->remote.port != 0 &&
+	    index_has_all(l, &remote))
+		return index_walk(l, &remote, each, arg);
+	return conns_walk(l, f->worker, scan, place, each, arg);
+}
+
 struct page {
 	const struct dplink *link;
 	const struct config *conf;
@@ -119,7 +160,7 @@ json_t *conns_json(const struct dplink *l, const struct config *conf, const stru
 {
 	struct page p = { l, conf, f, limit, json_array() };
 
-	*end = conns_walk(l, f->worker, scan, place, page_add, &p);
+	*end = conns_find(l, f, scan, place, page_add, &p);
 	return p.list;
 }
 

@@ -29,7 +29,14 @@ bool conns_walk(const struct dplink *l, uint32_t worker, uint32_t scan, uint32_t
 		conns_each *each, void *arg);
 
 /*
- * A page of those that f has: up to limit of them, by conns_walk(). *place is then where the next
+ * The same of those that f may have: where it names one address with its port on the other side
+ * they are found by the index, *place is 0 and stays so, and scan does not count.
+ */
+bool conns_find(const struct dplink *l, const struct filter *f, uint32_t scan, uint32_t *place,
+		conns_each *each, void *arg);
+
+/*
+ * A page of those that f has: up to limit of them, by conns_find(). *place is then where the next
  * page starts, unless *end.
  */
 json_t *conns_json(const struct dplink *l, const struct config *conf, const struct filter *f,

@@ -135,22 +135,36 @@ static struct table_alloc *session_of(const struct server *s, uint32_t worker, s
 	return NULL;
 }
 
+static void conn_end(struct server *s, uint32_t worker, uint32_t idx, const struct ctl_conn_info *c)
+{
+	struct cmd_conn_close cmd = { .conn = conn_name(s->conf, idx, c->gen), .killed = 1 };
+	struct table_alloc *a = session_of(s, worker, cmd.conn, c);
+
+	if (a)
+		session_kill(s, a);
+	else
+		dplink_cmd(s->link, worker, CMD_CONN_CLOSE, &cmd, sizeof(cmd));
+}
+
+bool kill_conn(struct server *s, uint32_t worker, uint32_t idx, const struct ctl_conn_info *c)
+{
+	struct kill k = { .s = s };
+
+	if (!has_room(&k, worker))
+		return false;
+	conn_end(s, worker, idx, c);
+	return true;
+}
+
 static bool conn_kill(void *arg, uint32_t worker, uint32_t idx, const struct ctl_conn_info *c)
 {
 	struct kill *k = arg;
-	struct cmd_conn_close cmd = { .conn = conn_name(k->s->conf, idx, c->gen), .killed = 1 };
-	struct table_alloc *a;
 
 	if (!kill_more(k))
 		return false;
 	if (filter_has_conn(&k->f, worker, c)) {
-		if (kill_takes(k, worker, worker)) {
-			a = session_of(k->s, worker, cmd.conn, c);
-			if (a)
-				session_kill(k->s, a);
-			else
-				dplink_cmd(k->s->link, worker, CMD_CONN_CLOSE, &cmd, sizeof(cmd));
-		}
+		if (kill_takes(k, worker, worker))
+			conn_end(k->s, worker, idx, c);
 		if (k->full)
 			return false;
 	}
@@ -171,7 +185,7 @@ json_t *rpc_connections_kill(void *ctx, const json_t *params, struct rpc_error *
 		return rpc_fail(err, RPC_AWAY,
 				"no dataplane is attached: there are no connections");
 	kill_log(&k, params, "connections");
-	end = conns_walk(k.s->link, k.f.worker, KILL_SCAN, &k.cursor, conn_kill, &k);
+	end = conns_find(k.s->link, &k.f, KILL_SCAN, &k.cursor, conn_kill, &k);
 	return kill_result(&k, end);
 }
 

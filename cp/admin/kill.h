@@ -8,9 +8,13 @@
  * call, so that nobody has to wait for it.
  */
 #include "rpc.h"
+#include "../../lib/ctl_abi.h"
 
 json_t *rpc_sessions_kill(void *ctx, const json_t *params, struct rpc_error *err);
 json_t *rpc_connections_kill(void *ctx, const json_t *params, struct rpc_error *err);
 json_t *rpc_contexts_kill(void *ctx, const json_t *params, struct rpc_error *err);
+
+/* Ends one that was found, and its session. False: there is no room for the command now. */
+bool kill_conn(struct server *s, uint32_t worker, uint32_t idx, const struct ctl_conn_info *c);
 
 #endif

@@ -23,6 +23,7 @@
 #include "stats.h"
 #include "status.h"
 #include "tls.h"
+#include "token_rpc.h"
 #include "trace.h"
 #include "users_rpc.h"
 
@@ -272,6 +273,8 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "trace.release", "the trace or capture under way ends, whoever has it; who had it is the result", ADMINISTER, .audited = RPC_AUDITED, .call = trace_release },
 	{ "aka.challenge", "a challenge of SIP Digest AKA from a vector of the home network", AKA_CHALLENGE, OPERATE, .call = rpc_aka_challenge },
 	{ "aka.judge", "what a phone's Authorization header proves", AKA_JUDGE, OPERATE, .call = rpc_aka_judge },
+	{ "aka.token", "the token by which AKA vouches for the certificate that a phone's connection was shown", AKA_TOKEN, OPERATE, .call = rpc_aka_token },
+	{ "aka.token_judge", "what a phone's token proves; any but the right one ends its connection", AKA_TOKEN_JUDGE, OPERATE, .call = rpc_aka_token_judge },
 	{ "rpc.describe", "these methods: parameters, who may call them, whether it is audited", .call = rpc_describe },
 };
 /* clang-format on */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "param.h"
 
+#include <openssl/crypto.h>
 #include <string.h>
 
 size_t param_next(const char **at, const char **name, bool *optional)
@@ -99,4 +100,22 @@ bool param_copy(const json_t *params, const char *name, char *text, size_t len,
 	}
 	strcpy(text, s);
 	return true;
+}
+
+uint8_t param_hex(const json_t *params, const char *name, size_t min, size_t max, uint8_t *out,
+		  struct rpc_error *err)
+{
+	const char *text = param_text(params, name, err);
+	size_t len = 0;
+	bool ok;
+
+	if (!text)
+		return 0;
+	ok = OPENSSL_hexstr2buf_ex(out, max, &len, text, '\0') && len >= min;
+	OPENSSL_cleanse((char *)(uintptr_t)text, strlen(text));
+	if (ok)
+		return (uint8_t)len;
+	rpc_fail(err, RPC_BAD_PARAMS, "\"%s\" must be %zu to %zu bytes in hexadecimal", name, min,
+		 max);
+	return 0;
 }

@@ -38,6 +38,11 @@ bool param_bool(const json_t *params, const char *name, bool *value, struct rpc_
 /* Text that must be there. NULL if it is not. */
 const char *param_text(const json_t *params, const char *name, struct rpc_error *err);
 
+/* Pairs of hexadecimal digits for min to max bytes, a secret: the text is wiped. 0: it is anything
+ * else. */
+uint8_t param_hex(const json_t *params, const char *name, size_t min, size_t max, uint8_t *out,
+		  struct rpc_error *err);
+
 /* Optional text of less than len bytes, copied. False if it is anything else. */
 bool param_copy(const json_t *params, const char *name, char *text, size_t len,
 		struct rpc_error *err);

@@ -123,7 +123,7 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 void rpc_guard(struct rpc *r, rpc_identify *identify, void *arg);
 
 /* The methods a control process serves; their ctx is its struct server. */
-enum { RPC_METHODS = 48 };
+enum { RPC_METHODS = 50 };
 extern const struct rpc_method rpc_methods[RPC_METHODS];
 
 /* control.roles, as a struct reload_part has it, once rpc_start() has looked it up; arg is NULL. */

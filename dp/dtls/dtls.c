@@ -321,6 +321,7 @@ static void busy_tick(struct worker *w)
 
 static void info_write(const struct worker *w, const struct dtls_conn *c, struct ctl_conn_info *to)
 {
+	const uint32_t was = to->gen;
 	uint32_t seq;
 
 	if (c->state != DTLS_OPEN)
@@ -337,9 +338,12 @@ static void info_write(const struct worker *w, const struct dtls_conn *c, struct
 	to->tls_version = DTLS_1_2;
 	to->tls_suite = c->suite;
 	to->tls_domain = c->domain;
+	memset(to->tls_cert, 0, sizeof(to->tls_cert));
 	to->rx_bytes = c->rx_bytes;
 	to->tx_bytes = c->tx_bytes;
 	conn_row_end(to, seq);
+	if (was != c->gen)
+		conn_index_put(&w->boundary.by_addr, w->dp->conf->tcp.connections + c->idx);
 }
 
 static void open_tick(struct worker *w)

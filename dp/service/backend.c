@@ -74,6 +74,7 @@ static void backend_established(struct worker *w, struct tcp_conn *c)
 
 	if (!client)
 		return;
+	tcp_show(w, client); /* the back end may ask about it */
 	if (h->proxy == PROXY_V2 && !backend_tell(w, c, client)) {
 		tcp_abort(w, c, TCP_END_NO_BUFFER);
 		return;

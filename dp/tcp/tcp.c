@@ -263,12 +263,16 @@ void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_
 	i->rx_bytes = c->rx_bytes;
 	i->tx_bytes = c->tx_bytes;
 	i->tls_version = i->tls_suite = i->tls_domain = i->tls_resumed = 0;
+	memset(i->tls_cert, 0, sizeof(i->tls_cert));
 	if (c->flags & CONN_LAYER)
 		c->layer_ops->info(c, i);
 }
 
-static void info_publish(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_info *to)
+void tcp_show(const struct worker *w, const struct tcp_conn *c)
 {
+	const uint32_t idx = conn_idx(w, c);
+	struct ctl_conn_info *to = &w->tcp->info[idx];
+	const uint32_t was = to->gen;
 	uint32_t seq;
 
 	if (!(c->gen & CONN_GEN_LIVE) || c->flags & CONN_DEAD)
@@ -276,6 +280,8 @@ static void info_publish(const struct worker *w, const struct tcp_conn *c, struc
 	seq = conn_row_begin(to);
 	tcp_info(w, c, to);
 	conn_row_end(to, seq);
+	if (was != c->gen)
+		conn_index_put(&w->boundary.by_addr, idx);
 }
 
 /* The connection came by a listener that was there, and is not any more. */
@@ -320,7 +326,7 @@ void tcp_tick(struct worker *w)
 	uint32_t n = w->dp->conf->tcp.connections, i;
 
 	for (i = 0; i < INFO_BUDGET && i < n; i++) {
-		info_publish(w, &t->conn[t->info_at], &t->info[t->info_at]);
+		tcp_show(w, &t->conn[t->info_at]);
 		t->info_at = t->info_at + 1 < n ? t->info_at + 1 : 0;
 	}
 	sweep_turn(w, &t->unheard, n, LISTENER_BUDGET, listener_look);

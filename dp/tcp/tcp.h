@@ -182,6 +182,11 @@ enum tcp_end tcp_why(const struct tcp_conn *c);
 void tcp_dscp(struct tcp_conn *c, uint8_t dscp);
 /* Fills what the region and tests show; seq is left alone. */
 void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_info *i);
+/*
+ * The control process sees it as it is now, and finds it by its address. All are shown in turn:
+ * this is for who will be asked about at once.
+ */
+void tcp_show(const struct worker *w, const struct tcp_conn *c);
 
 /* ---- what it holds: doc/arch/limits.md ---- */
 

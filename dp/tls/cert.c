@@ -254,7 +254,7 @@ bool cert_load(struct cert *c, const struct cert_from *from, uint16_t idx, char 
 		complain(&key, "is not the key of the certificate in %s", e->chain);
 		goto fail;
 	}
-	if (!names_load(c)) {
+	if (!names_load(c) || X509_digest(c->leaf, EVP_sha256(), c->sha256, NULL) != 1) {
 		complain(&chain, "out of memory");
 		goto fail;
 	}
@@ -316,6 +316,14 @@ static uint64_t seconds(const ASN1_TIME *t)
 	return s > 0 ? (uint64_t)s : 0;
 }
 
+static void describe_der(const struct cert *c, struct ctl_cert_info *i)
+{
+	uint8_t *p = i->der;
+	const int len = i2d_X509(c->leaf, NULL);
+
+	i->der_len = len > 0 && len <= CTL_DER_MAX ? (uint32_t)i2d_X509(c->leaf, &p) : 0;
+}
+
 void cert_describe(const struct cert *c, struct ctl_cert_info *i)
 {
 	BIO *b = BIO_new(BIO_s_mem());
@@ -325,7 +333,8 @@ void cert_describe(const struct cert *c, struct ctl_cert_info *i)
 	i->domain = c->conf->domain_index;
 	i->not_before = seconds(X509_get0_notBefore(c->leaf));
 	i->not_after = seconds(X509_get0_notAfter(c->leaf));
-	X509_digest(c->leaf, EVP_sha256(), i->sha256, NULL);
+	memcpy(i->sha256, c->sha256, sizeof(i->sha256));
+	describe_der(c, i);
 	describe_type(c, i->type, sizeof(i->type));
 	if (b && X509_NAME_print_ex(b, X509_get_subject_name(c->leaf), 0, XN_FLAG_RFC2253) >= 0)
 		n = BIO_read(b, i->subject, sizeof(i->subject) - 1);

@@ -19,6 +19,7 @@ struct cert {
 	X509 *leaf;
 	STACK_OF(X509) * above; /* the rest of the chain */
 	EVP_PKEY *key;
+	uint8_t sha256[32];	      /* of leaf, DER */
 	char (*name)[CONFIG_STR_MAX]; /* host names, lower case: the configuration's, or its own */
 	uint32_t n_name;
 };

@@ -10,6 +10,7 @@
  * up for handshakes that begin from then on (R76).
  */
 #include "../../conf/config.h"
+#include "../../lib/ctl_abi.h"
 
 #include <openssl/ssl.h>
 
@@ -19,9 +20,9 @@ struct tls_files;
 struct domain_set;
 
 /*
- * Takes every certificate and key of a snapshot, NULL: of the start, from files, which reads those that it has
- * not, and builds the contexts in libctx. On failure NULL, one sentence that names file, and line
- * and key of the configuration, and in *at_fault the index of the certificate, or
+ * Takes every certificate and key of a snapshot, NULL: of the start, from files, which reads those
+ * that it has not, and builds the contexts in libctx. On failure NULL, one sentence that names
+ * file, and line and key of the configuration, and in *at_fault the index of the certificate, or
  * CONFIG_CERTIFICATES_MAX when it is none of them.
  */
 struct domain_set *domains_create(const struct dplane *dp, struct snapshot *of,
@@ -46,5 +47,9 @@ SSL *domain_ssl_dtls(struct domain_set *d, uint16_t i, bool client, void *arg);
 /* After the handshake: id of the service that the listener has, or that ALPN or SNI chose, or
  * SERVICE_NONE. */
 uint16_t domain_service(const struct domain_set *d, uint16_t i, const SSL *ssl);
+
+/* How the SHA-256 begins of the certificate that we have shown as a server; untouched: none of d.
+ */
+void domain_cert_key(const struct domain_set *d, const SSL *ssl, uint8_t key[CTL_CERT_KEY]);
 
 #endif

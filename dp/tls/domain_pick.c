@@ -271,3 +271,12 @@ uint16_t domain_service(const struct domain_set *set, uint16_t idx, const SSL *s
 	named = service_by_host(d, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
 	return named ? named->id : SERVICE_NONE;
 }
+
+void domain_cert_key(const struct domain_set *d, const SSL *ssl, uint8_t key[CTL_CERT_KEY])
+{
+	const X509 *shown = SSL_get_certificate(ssl);
+
+	for (uint16_t i = 0; i < d->conf->n_certificate; i++)
+		if (shown && d->cert[i].leaf == shown)
+			memcpy(key, d->cert[i].sha256, CTL_CERT_KEY);
+}

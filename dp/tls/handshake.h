@@ -72,6 +72,7 @@ struct handshake_result {
 	bool resumed;			      /* by a ticket or an external PSK */
 	bool psk;			      /* an external one */
 	bool peer_cert;			      /* the other side showed one that was accepted */
+	uint8_t cert[CTL_CERT_KEY];	      /* that we have shown, as ctl_conn_info has it */
 	uint16_t service; /* id: of the listener's, by ALPN or SNI; SERVICE_NONE: neither says */
 	/* TLS 1.3: application traffic secrets. TLS 1.2: keys and IVs. By direction, seen from us.
 	 */

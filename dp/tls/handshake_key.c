@@ -144,6 +144,8 @@ bool handshake_result(struct crypto *th, struct handshake *s)
 	r->resumed = SSL_session_reused(ssl);
 	r->psk &= r->resumed || SSL_get_psk_identity(ssl);
 	r->service = s->srtp ? SERVICE_NONE : domain_service(s->ssl->domains->set, s->domain, ssl);
+	if (!s->client && !s->srtp && !r->resumed && !r->psk)
+		domain_cert_key(s->ssl->domains->set, ssl, r->cert);
 	result_limits(r, s->ssl);
 	return result_peer(r, ssl) &&
 	       (r->version == TLS_1_3 ? keys_13(s, suite) : keys_12(th, s, suite));

@@ -424,6 +424,7 @@ static void handshake_done(struct worker *w, struct tcp_conn *c, struct handshak
 	t->info.resumed = r->resumed;
 	t->info.psk = r->psk;
 	t->info.peer_cert = r->peer_cert;
+	memcpy(t->info.cert, r->cert, sizeof(t->info.cert));
 	t->info.peer = r->peer;
 	tls_set_state(w, t, TLS_OPEN);
 	tcp_layer_timer(w, c, 0);
@@ -597,6 +598,7 @@ static void layer_info(const struct tcp_conn *c, struct ctl_conn_info *i)
 	i->tls_suite = t->info.suite;
 	i->tls_domain = t->info.domain;
 	i->tls_resumed = t->info.resumed;
+	memcpy(i->tls_cert, t->info.cert, sizeof(i->tls_cert));
 }
 
 const struct tcp_layer_ops tls_server_layer = {

@@ -33,6 +33,7 @@ struct tls_info {
 	uint16_t domain;
 	uint16_t service; /* id, by ALPN or SNI, else SERVICE_NONE */
 	bool resumed, psk;
+	uint8_t cert[CTL_CERT_KEY];  /* that we have shown, as ctl_conn_info has it */
 	bool peer_cert;		     /* the other side showed one that was accepted; */
 	struct fingerprint_set peer; /* its fingerprints: known before a byte can be read (R50) */
 };

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # R61, R62, R63, R82: TLS with a certificate that no CA vouches for, asserted by IK. A P-CSCF behind the
-# relay, told of phones by the PROXY protocol, finds a phone's connection and its certificate at the
-# control socket and makes s_token of it; openssl s_client answers with c_token. A wrong one, and a right
+# relay, told of phones by the PROXY protocol, has the control socket make s_token of the certificate that
+# a phone's connection was shown, and judge the answer; openssl s_client answers with c_token. A wrong one, and a right
 # one over another connection, end the connection they came by. Without TLS, and in a resumed session,
 # which shows no certificate, there is no token.
 # shellcheck source=tests/e2e/lib.sh
@@ -21,7 +21,7 @@ drops_mark
 in_client env "PYTHONPATH=$E2E" timeout 60 /usr/bin/python3 "$E2E/access_phone.py" $IK ||
 	fail "see above; the P-CSCF: $(tail -n 5 "$TMP/pcscf.log")"
 assert_eq "what the P-CSCF found" "$(xargs <"$TMP/pcscf.log")" \
-	"token right token right token wrong token moved right token no-token no-token"
+	"token right token right token wrong token moved right token no-token resumed no-token no_tls"
 assert_num "connections ended for a wrong token" "$(tcp_ends killed)" -eq 2
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
 note "a certificate of no CA is vouched for by IK, on the connection that was asked"

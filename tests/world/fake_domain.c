@@ -268,6 +268,11 @@ uint16_t domain_service(const struct domain_set *d, uint16_t i, const SSL *ssl)
 	return SERVICE_NONE;
 }
 
+void domain_cert_key(const struct domain_set *d, const SSL *ssl, uint8_t key[CTL_CERT_KEY])
+{
+	(void)d, (void)ssl, (void)key;
+}
+
 /* ---- accel.h ---- */
 
 /* An accelerator is nothing but its address: jobs wait where the hook pauses them. */

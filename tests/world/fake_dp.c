@@ -2,6 +2,8 @@
 #include "fake_dp.h"
 #include "unit.h"
 
+#include "lib/conn_index.h"
+
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -48,6 +50,8 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 		w->ports = place(&used, c->n_port * sizeof(struct ctl_port_counters));
 		w->conns_max = c->tcp.connections + config_associations(c);
 		w->conns = place(&used, w->conns_max * sizeof(struct ctl_conn_info));
+		w->by_addr =
+		    place(&used, conn_buckets(w->conns_max) * sizeof(struct ctl_conn_bucket));
 		w->use = place(&used, c->dataplane.sessions * sizeof(struct ctl_use));
 		w->cmd_slots = w->evt_slots = slots;
 		w->sessions_max = c->dataplane.sessions;
@@ -136,6 +140,19 @@ void fake_dp_peer_conn(struct fake_dp *f, uint32_t worker, uint16_t type, uint32
 
 	copy.hdr = (struct ctl_hdr){ type, sizeof(copy), seq };
 	fake_dp_event(f, worker, &copy, sizeof(copy));
+}
+
+void fake_dp_conn_shown(struct fake_dp *f, uint32_t worker, uint32_t idx)
+{
+	const struct ctl_worker *w = &f->region->worker[worker];
+	const struct conn_index x = {
+		.key = f->region->conn_key,
+		.bucket = (struct ctl_conn_bucket *)(f->base + w->by_addr),
+		.row = (struct ctl_conn_info *)(f->base + w->conns),
+		.rows = w->conns_max,
+	};
+
+	conn_index_put(&x, idx);
 }
 
 void fake_dp_conn_gone(struct fake_dp *f, uint32_t worker, struct ctl_sid sid, struct ctl_conn conn,

@@ -40,6 +40,9 @@ void fake_dp_peer_refused(struct fake_dp *f, uint32_t worker, struct ctl_sid sid
 /* EVT_CONNECTED, EVT_CONNECT_FAILED, EVT_PEER_ATTEMPT; fills in type, length and seq. */
 void fake_dp_peer_conn(struct fake_dp *f, uint32_t worker, uint16_t type, uint32_t seq,
 		       const struct evt_peer_conn *e);
+/* A row that was written is found by its address. */
+void fake_dp_conn_shown(struct fake_dp *f, uint32_t worker, uint32_t idx);
+
 void fake_dp_conn_gone(struct fake_dp *f, uint32_t worker, struct ctl_sid sid, struct ctl_conn conn,
 		       enum ctl_conn_role role);
 

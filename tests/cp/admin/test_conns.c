@@ -262,6 +262,90 @@ static void test_past_the_end(void **state)
 	json_decref(list);
 }
 
+/* ---- by address ---- */
+
+struct found {
+	uint32_t n, worker, idx;
+};
+
+static bool found_add(void *arg, uint32_t worker, uint32_t idx, const struct ctl_conn_info *c)
+{
+	struct found *f = arg;
+
+	(void)c;
+	*f = (struct found){ f->n + 1, worker, idx };
+	return true;
+}
+
+/* What is shown of an address, when this many entries may be looked at. */
+static struct found from(uint16_t port, uint32_t scan)
+{
+	struct filter f = every;
+	struct found found = { 0 };
+	uint32_t place = 0;
+
+	f.remote = (struct filter_addr){ true, { .len = 128 }, port };
+	assert_true(ip_parse("10.1.0.2", &f.remote.net.ip));
+	conns_find(link_, &f, scan, &place, found_add, &found);
+	return found;
+}
+
+static void test_by_address(void **state)
+{
+	struct found found;
+
+	(void)state;
+	for (uint32_t i = 0; i < CONNS; i++) {
+		put(1, i);
+		fake_dp_conn_shown(&env.dp, 1, i);
+	}
+	for (uint32_t i = 0; i < CONNS; i++) {
+		found = from((uint16_t)(1000 + i), 0);
+		assert_int_equal(found.n, 1);
+		assert_int_equal(found.worker, 1);
+		assert_int_equal(found.idx, i);
+	}
+	assert_int_equal(from(999, 0).n, 0);
+	/* One that has ended, and whose entry has another connection. */
+	entry(1, 7)->gen = 0;
+	assert_int_equal(from(1007, 0).n, 0);
+	put(1, 7)->remote.port = be16_make(5000);
+	fake_dp_conn_shown(&env.dp, 1, 7);
+	assert_int_equal(from(1007, 0).n, 0);
+	assert_int_equal(from(5000, 0).n, 1);
+	/* Shown again it has the place it had. */
+	fake_dp_conn_shown(&env.dp, 1, 7);
+	assert_int_equal(from(5000, 0).n, 1);
+}
+
+/* More of one address than a bucket holds: none is missed, since all are looked at. */
+static void test_spilled(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i <= CTL_BUCKET; i++) {
+		put(0, i)->remote.port = be16_make(77);
+		fake_dp_conn_shown(&env.dp, 0, i);
+	}
+	assert_int_equal(from(77, UINT32_MAX).n, CTL_BUCKET + 1);
+	assert_int_equal(from(77, 2).n, 2);
+}
+
+/* What the region says is not believed. */
+static void test_places_that_lead_out(void **state)
+{
+	const struct ctl_worker *w = &env.dp.region->worker[0];
+	struct ctl_conn_bucket *b = (struct ctl_conn_bucket *)(env.dp.base + w->by_addr);
+
+	(void)state;
+	memset(b, 0xff, sizeof(*b) * 512);
+	for (uint32_t i = 0; i < 512; i++)
+		b[i].spilled = 0;
+	assert_int_equal(from(77, 0).n, 0);
+	put(0, 3)->remote.port = be16_make(77);
+	fake_dp_conn_shown(&env.dp, 0, 3);
+	assert_int_equal(from(77, 0).n, 1);
+}
+
 /* ---- the method ---- */
 
 static json_t *call(const char *params, int *code)
@@ -316,8 +400,11 @@ static void test_method(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_fields),  TEST(test_left_out),     TEST(test_invalid), TEST(test_pages),
-		TEST(test_bounded), TEST(test_past_the_end), TEST(test_method),
+		TEST(test_fields),  TEST(test_left_out),
+		TEST(test_invalid), TEST(test_pages),
+		TEST(test_bounded), TEST(test_past_the_end),
+		TEST(test_method),  TEST(test_by_address),
+		TEST(test_spilled), TEST(test_places_that_lead_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,6 +204,15 @@ struct dplink_progress dplink_progress(struct dplink *l, uint32_t worker)
 	return (struct dplink_progress){ 0 };
 }
 
+const struct ctl_conn_bucket *dplink_by_addr(const struct dplink *l, uint32_t worker,
+					     const struct sock_addr *remote)
+{
+	(void)l;
+	(void)worker;
+	(void)remote;
+	return NULL;
+}
+
 const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n)
 {
 	(void)l;
@@ -592,12 +601,12 @@ static void audit(const struct rpc_caller *who, enum rpc_audited as, const char 
 static bool changes_nothing(const char *method)
 {
 	static const char *const names[] = {
-		"status",	  "workers",	 "ports",	 "xstats",   "sessions",
-		"drops",	  "accounting",	 "connections",	 "tcp",	     "tls",
-		"user.list",	  "config.show", "config.diff",	 "contexts", "context.show",
-		"context.events", "neighbours",	 "routes",	 "ping",     "arping",
-		"records",	  "trace.next",	 "rpc.describe", "capture",  "aka.challenge",
-		"aka.judge",
+		"status",	  "workers",	 "ports",	    "xstats",	"sessions",
+		"drops",	  "accounting",	 "connections",	    "tcp",	"tls",
+		"user.list",	  "config.show", "config.diff",	    "contexts", "context.show",
+		"context.events", "neighbours",	 "routes",	    "ping",	"arping",
+		"records",	  "trace.next",	 "rpc.describe",    "capture",	"aka.challenge",
+		"aka.judge",	  "aka.token",	 "aka.token_judge",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -92,6 +92,15 @@ const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t ce
 	return NULL;
 }
 
+const struct ctl_conn_bucket *dplink_by_addr(const struct dplink *l, uint32_t worker,
+					     const struct sock_addr *remote)
+{
+	(void)l;
+	(void)worker;
+	(void)remote;
+	return NULL;
+}
+
 const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n)
 {
 	*n = l->attached && worker < WORKERS ? CONNS : 0;

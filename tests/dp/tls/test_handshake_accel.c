@@ -64,9 +64,9 @@ static SSL_CTX *domain_ctx(OSSL_LIB_CTX *libctx, const struct dplane *d, EVP_PKE
 	return ctx;
 }
 
-struct domain_set *domains_create(const struct dplane *d, struct snapshot *of,
-				  OSSL_LIB_CTX *libctx, struct tls_files *files, uint16_t *at_fault,
-				  char *err, size_t errlen)
+struct domain_set *domains_create(const struct dplane *d, struct snapshot *of, OSSL_LIB_CTX *libctx,
+				  struct tls_files *files, uint16_t *at_fault, char *err,
+				  size_t errlen)
 {
 	struct domain_set *set = calloc(1, sizeof(*set));
 
@@ -114,6 +114,11 @@ uint16_t domain_service(const struct domain_set *d, uint16_t i, const SSL *ssl)
 {
 	(void)d, (void)i, (void)ssl;
 	return SERVICE_NONE;
+}
+
+void domain_cert_key(const struct domain_set *d, const SSL *ssl, uint8_t key[CTL_CERT_KEY])
+{
+	(void)d, (void)ssl, (void)key;
 }
 
 bool tickets_get(const struct tickets *t, struct ctl_ticket_keys *k)
