@@ -277,9 +277,20 @@ machine()
 	return $rc
 }
 
+# Nothing else of Fairlead runs here, and nothing begins to.
+alone()
+{
+	if [[ ${TESTS_LOCKED:-} != "$LOCK" ]]; then # by tests/run.sh --long
+		exec 9>>"$LOCK"
+		flock --nonblock 9 || die "tests/run.sh is at work on this machine: $(cat "$LOCK")"
+		echo "process $$, tests/clean-machine.sh in $ROOT" >"$LOCK"
+	fi
+	! ip netns list 2>/dev/null | grep -q '^fl-' || die "a relay of conf/quickstart.sh is up here: take it down first"
+}
+
 main()
 {
-	local name rc=0 chosen=() args=("$@")
+	local name rc=0 make=machine chosen=() args=("$@")
 	while (($#)); do
 		case $1 in
 		--help | -h) usage; return ;;
@@ -319,29 +330,18 @@ main()
 		return
 	fi
 	if [[ -n $COMPILER ]]; then # nothing that a relay of this machine would meet
+		make=compiler
 		((${#chosen[@]})) || chosen=("${!COMPILERS[@]}")
-		mkdir -p "$CACHE"
-		trap on_exit EXIT
-		trap 'exit 130' INT
-		trap 'exit 143' TERM
-		for name in "${chosen[@]}"; do
-			compiler "$name" || rc=1
-		done
-		return $rc
+	else
+		alone
+		((${#chosen[@]})) || chosen=("${MACHINES[@]}")
 	fi
-	if [[ ${TESTS_LOCKED:-} != "$LOCK" ]]; then # by tests/run.sh --long
-		exec 9>>"$LOCK"
-		flock --nonblock 9 || die "tests/run.sh is at work on this machine: $(cat "$LOCK")"
-		echo "process $$, tests/clean-machine.sh in $ROOT" >"$LOCK"
-	fi
-	! ip netns list 2>/dev/null | grep -q '^fl-' || die "a relay of conf/quickstart.sh is up here: take it down first"
-	((${#chosen[@]})) || chosen=("${MACHINES[@]}")
 	mkdir -p "$CACHE"
 	trap on_exit EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 	for name in "${chosen[@]}"; do
-		machine "$name" || rc=1
+		"$make" "$name" || rc=1
 	done
 	return $rc
 }

@@ -16,9 +16,8 @@ enum {
 	AGAIN_MS = 500,	     /* the first repetition; each doubles it */
 	AGAIN_MAX_MS = 4000, /* D.1.3 */
 	LOST_MS = 25000,     /* T-MAX (D.1.5): who has not answered then is lost */
-	PENDING_MS =
-	    120000, /* nor is he waited for any longer, however often he says that he is at it */
-	ROUND_MS = 3000, /* MWD (9.2): at most, before another round of all controllers */
+	PENDING_MS = 120000, /* nor is he waited for any longer, whatever he says */
+	ROUND_MS = 3000,     /* MWD (9.2): at most, before another round of all controllers */
 };
 
 static const struct config_gateway *conf(const struct mg *m)
@@ -129,7 +128,7 @@ static void requests_hold(struct mg *m)
 		struct mg_request *r = *at;
 
 		r->held = true;
-		if (r->registers || r->passes)
+		if (r->passes)
 			request_del(&m->assoc, at);
 		else
 			at = &r->next;

@@ -61,7 +61,7 @@ struct mg_request {
 	uint32_t tries;
 	/* CLOCK_MONOTONIC: sent first, the same or a Pending, and to be sent next. */
 	uint64_t first_ms, begun_ms, again_ms;
-	bool registers; /* it is the ServiceChange that makes an association */
+	bool registers; /* it is the ServiceChange that makes an association, and passes with it */
 	bool held;	/* until there is one */
 	bool passes;	/* with this association; others are for the next controller as well */
 	uint32_t len;

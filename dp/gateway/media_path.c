@@ -69,7 +69,7 @@ static __rte_noinline uint32_t flow_relay6(struct worker *w, const struct path_p
 	return flow_relay(w, k, l, MEDIA_SHORT, true);
 }
 
-/* What became of a burst. */
+/* What became of a burst; by value, so that its members stay in registers. */
 struct burst_sum {
 	uint64_t sent;	 /* a bit for each packet, by its place */
 	uint64_t behind; /* sources of which one was left */
