@@ -3,6 +3,8 @@
 
 #include "field.h"
 #include "talkers.h"
+#include "tally.h"
+#include "units.h"
 
 enum { INTERVAL_S = 1, PAGE = 256, WHO_MAX = 256 };
 
@@ -26,18 +28,29 @@ static json_t *named(const char *who)
 json_t *busy_find(struct control_client *c, const json_t *params, double bytes_per_s)
 {
 	struct talkers *t = talkers_begin(TALKERS_SESSION);
+	char text[WHO_MAX], n[UNIT_STR_MAX];
 	json_t *asked = json_copy((json_t *)(uintptr_t)params), *result = NULL, *busy = NULL, *one;
 	double passed;
 	size_t i;
 
 	json_object_del(asked, "dry_run");
 	json_object_del(asked, "all");
+	talkers_over(t, bytes_per_s);
 	if (talkers_look(t, asked, INTERVAL_S, page_ask, c, &passed)) {
 		result = talkers_result(t, passed, bytes_per_s, SIZE_MAX);
-		busy = json_object();
+		if (get_int(result, "left_out") == 0) {
+			busy = json_object();
+		} else {
+			snprintf(text, sizeof(text),
+				 "more than %s sessions relay so much, which are too many to be "
+				 "told apart: give a higher rate, or say which by other filters",
+				 unit_exact(TALLY_KEPT, n, sizeof(n)));
+			cli_fail(text);
+		}
 	}
-	json_array_foreach(json_object_get(result, "talkers"), i, one)
-	    json_object_set_new(busy, get_str(one, "who"), named(get_str(one, "who")));
+	if (busy)
+		json_array_foreach(json_object_get(result, "talkers"), i, one)
+		    json_object_set_new(busy, get_str(one, "who"), named(get_str(one, "who")));
 	json_decref(result);
 	json_decref(asked);
 	talkers_free(t);

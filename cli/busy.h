@@ -8,8 +8,8 @@
 
 /*
  * Of those that params have: an object of parameters that name one session each, worker, session
- * and client, so that another one that came to its slot is not meant. NULL: it failed, and was
- * told. To be freed.
+ * and client, so that another one that came to its slot is not meant. NULL: it failed, as it does
+ * where these are more than TALLY_KEPT, and was told. To be freed.
  */
 json_t *busy_find(struct control_client *c, const json_t *params, double bytes_per_s);
 

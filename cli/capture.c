@@ -5,6 +5,8 @@
 #include "expression.h"
 #include "field.h"
 #include "trace.h"
+#include "whose.h"
+#include "../lib/ctl_abi.h"
 #include "../lib/pcapng.h"
 
 #include <errno.h>
@@ -91,8 +93,30 @@ static int file_copy(FILE *in, FILE *out)
 struct request {
 	json_t *params;
 	const char *path; /* NULL or "-": standard output */
+	const char *filter, *context, *user;
 	bool plaintext, take_over;
 };
+
+static void put_size(struct cli *cli, json_t *params)
+{
+	char text[96];
+	long n = 0;
+
+	snprintf(text, sizeof(text), "--size takes bytes, as 500k or 10MB, at least %d, not",
+		 SIZE_MIN);
+	if (!cli_bytes(optarg, SIZE_MIN, &n))
+		cli_usage(cli, text, optarg);
+	json_object_set_new(params, "size", json_integer(n));
+}
+
+static void put_duration(struct cli *cli, json_t *params)
+{
+	long n = 0;
+
+	if (!cli_seconds(optarg, 1, &n))
+		cli_usage(cli, "--duration takes seconds, as 90 or 5m, not", optarg);
+	json_object_set_new(params, "duration_s", json_integer(n));
+}
 
 static void put_number(struct cli *cli, json_t *params, const char *key, const char *option,
 		       long min)
@@ -108,7 +132,7 @@ static void put_number(struct cli *cli, json_t *params, const char *key, const c
 	json_object_set_new(params, key, json_integer(n));
 }
 
-static void put_expression(struct cli *cli, json_t *params)
+static void put_expression(struct cli *cli, struct request *r)
 {
 	char err[512], sentence[600];
 	json_t *program = expression_compile(optarg, err, sizeof(err));
@@ -118,8 +142,9 @@ static void put_expression(struct cli *cli, json_t *params)
 		cli_usage(cli, sentence, NULL);
 		return;
 	}
-	json_object_set_new(params, "expression", json_string(optarg));
-	json_object_set_new(params, "program", program);
+	r->filter = optarg;
+	json_object_set_new(r->params, "expression", json_string(optarg));
+	json_object_set_new(r->params, "program", program);
 }
 
 static void capture_option(struct cli *cli, int o, struct request *r)
@@ -144,19 +169,25 @@ static void capture_option(struct cli *cli, int o, struct request *r)
 			json_object_set_new(r->params, "reason", json_string(optarg));
 		return;
 	case 'f':
-		put_expression(cli, r->params);
+		put_expression(cli, r);
+		return;
+	case 'x':
+		r->context = optarg;
+		return;
+	case 'u':
+		r->user = optarg;
 		return;
 	case 'n':
 		put_number(cli, r->params, "count", "--count", 1);
 		return;
 	case 'z':
-		put_number(cli, r->params, "size", "--size", SIZE_MIN);
+		put_size(cli, r->params);
 		return;
 	case 'l':
 		put_number(cli, r->params, "snaplen", "--snaplen", 1);
 		return;
 	case 't':
-		put_number(cli, r->params, "duration_s", "--duration", 1);
+		put_duration(cli, r->params);
 		return;
 	case 'w':
 		r->path = optarg;
@@ -172,6 +203,47 @@ static void capture_option(struct cli *cli, int o, struct request *r)
 	}
 }
 
+/*
+ * The program is made of whose frames are wanted, and of the expression that was given, if any.
+ * False after telling why not.
+ */
+static bool whose_put(const struct request *r, char *whose, const char *what, const char *name)
+{
+	json_t *program = NULL;
+	char *text, err[512];
+
+	if (!whose)
+		return false;
+	if (asprintf(&text, r->filter ? "(%s) and (%s)" : "%s%s", r->filter ? r->filter : "",
+		     whose) >= 0) {
+		program = expression_compile(text, err, sizeof(err));
+		free(text);
+	}
+	free(whose);
+	if (!program) {
+		cli_fail(err);
+	} else if (json_array_size(program) > CTL_TRACE_STEPS) {
+		cli_fail("these are more addresses than a filter has room for: choose by "
+			 "--session, --relayed or a shorter expression");
+		json_decref(program);
+		program = NULL;
+	}
+	if (program) {
+		json_object_set_new(r->params, "program", program);
+		json_object_set_new(r->params, "whose", json_pack("{s:s}", what, name));
+	}
+	return program != NULL;
+}
+
+static bool whose_ask(const struct request *r, struct control_client *c)
+{
+	if (r->context)
+		return whose_put(r, whose_context(c, r->context), "context", r->context);
+	if (r->user)
+		return whose_put(r, whose_user(c, r->user), "user", r->user);
+	return true;
+}
+
 /* Takes its parameters over. */
 static int capture_write(struct cli *cli, const struct request *r, FILE *out)
 {
@@ -180,7 +252,7 @@ static int capture_write(struct cli *cli, const struct request *r, FILE *out)
 	json_t *begun = NULL;
 	int rc = EXIT_FAILURE;
 
-	if (c && (!r->take_over || trace_take_over(c)))
+	if (c && whose_ask(r, c) && (!r->take_over || trace_take_over(c)))
 		begun = cli_call(c, method, json_incref(r->params));
 	json_decref(r->params);
 	if (begun) {
@@ -189,6 +261,8 @@ static int capture_write(struct cli *cli, const struct request *r, FILE *out)
 			fputs("fairlead: capturing; interrupt it to end\n", stderr);
 		rc = file_copy(client_stream(c), out);
 		asked = NULL;
+	} else if (out != stdout) {
+		unlink(r->path); /* nothing is in it */
 	}
 	json_decref(begun);
 	client_close(c);
@@ -203,6 +277,8 @@ int capture_command(struct cli *cli, int argc, char **argv)
 					      { "peer", required_argument, NULL, 'p' },
 					      { "relayed", required_argument, NULL, 'r' },
 					      { "session", required_argument, NULL, 's' },
+					      { "context", required_argument, NULL, 'x' },
+					      { "user", required_argument, NULL, 'u' },
 					      { "drops", optional_argument, NULL, 'd' },
 					      { "count", required_argument, NULL, 'n' },
 					      { "size", required_argument, NULL, 'z' },
@@ -218,6 +294,8 @@ int capture_command(struct cli *cli, int argc, char **argv)
 
 	while ((o = cli_option(cli, argc, argv, opts)) != -1 && o != '?')
 		capture_option(cli, o, &r);
+	if (o == -1 && r.context && r.user)
+		rc = cli_usage(cli, "a capture is of a context or of a user, not both", NULL);
 	if (o == '?')
 		rc = EXIT_USAGE;
 	if (rc == EXIT_SUCCESS && (!r.path || strcmp(r.path, "-") == 0) && isatty(STDOUT_FILENO))

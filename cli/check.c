@@ -325,8 +325,8 @@ static bool limits_parse(struct cli *cli, int argc, char **argv, struct check_li
 			cli_usage(cli, "--days takes days, as 14,3, not", optarg);
 		if (o == 'r' && !check_pair(optarg, l->drops))
 			cli_usage(cli, "--drops takes packets a second, as 1,100, not", optarg);
-		if (o == 'i' && !cli_number(optarg, 1, &l->interval_s))
-			cli_usage(cli, "--interval takes whole seconds, not", optarg);
+		if (o == 'i' && !cli_seconds(optarg, 1, &l->interval_s))
+			cli_usage(cli, "--interval takes seconds, as 5 or 2m, not", optarg);
 	}
 	return !cli->mistakes;
 }

@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include "../conf/guess.h"
+#include "units.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -106,6 +107,26 @@ bool cli_number(const char *s, long min, long *out)
 
 	*out = strtol(s, &end, 10);
 	return end != s && *end == '\0' && *out >= min && *out < INT_MAX;
+}
+
+bool cli_seconds(const char *s, long min, long *out)
+{
+	int64_t seconds;
+
+	if (!unit_read_seconds(s, &seconds) || seconds < min || seconds >= INT_MAX)
+		return false;
+	*out = (long)seconds;
+	return true;
+}
+
+bool cli_bytes(const char *s, long min, long *out)
+{
+	double bytes;
+
+	if (strchr(s, '/') || !unit_read(s, &bytes) || bytes < (double)min || bytes > UINT32_MAX)
+		return false;
+	*out = (long)bytes;
+	return true;
 }
 
 bool cli_session(const char *s, json_t *params)

@@ -62,6 +62,10 @@ int cli_list(struct cli *cli, const char *method, json_t *params, long limit,
 /* A whole number of at least min. */
 bool cli_number(const char *s, long min, long *out);
 
+/* Seconds as unit_read_seconds() has them, and bytes as unit_read() has; of at least min. */
+bool cli_seconds(const char *s, long min, long *out);
+bool cli_bytes(const char *s, long min, long *out);
+
 /* "WORKER/SLOT", as a trace prints it: two members of params. */
 bool cli_session(const char *s, json_t *params);
 

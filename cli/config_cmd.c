@@ -62,9 +62,17 @@ static void print_changes(const json_t *result, FILE *out,
 
 	if (json_array_size(changes) == 0)
 		fputs("Nothing differs from what runs.\n", out);
-	json_array_foreach(changes, i, c) fprintf(
-	    out, "%s: %s -> %s\n    %s%s; lost: %s\n", get_str(c, "key"), value_text(c, "from"),
-	    value_text(c, "to"), what(c), applied_text(c), get_str(c, "lost"));
+	json_array_foreach(changes, i, c)
+	{
+		const char *at = json_string_value(json_object_get(c, "at"));
+		const char *why = json_string_value(json_object_get(c, "why"));
+
+		fprintf(out, "%s: %s -> %s\n    %s%s; lost: %s\n", get_str(c, "key"),
+			value_text(c, "from"), value_text(c, "to"), what(c), applied_text(c),
+			get_str(c, "lost"));
+		if (why)
+			fprintf(out, "    %s%s%s\n", at ? at : "", at ? ": " : "", why);
+	}
 }
 
 static const char *nothing_done(const json_t *change)

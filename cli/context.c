@@ -87,9 +87,11 @@ static void options_number(struct cli *cli, struct options *w, const char *key, 
 {
 	char sentence[64];
 	long n;
+	const bool seconds = strcmp(key, "media") != 0;
 
-	snprintf(sentence, sizeof(sentence), "--%s takes a whole number, not", key);
-	if (!cli_number(text, 0, &n))
+	snprintf(sentence, sizeof(sentence), "--%s takes %s, not", key,
+		 seconds ? "seconds, as 3600 or 1h" : "a whole number");
+	if (!(seconds ? cli_seconds : cli_number)(text, 0, &n))
 		cli_usage(cli, sentence, text);
 	else
 		json_object_set_new(w->plan, key, json_integer(n));

@@ -89,8 +89,8 @@ int drain_command(struct cli *cli, int argc, char **argv)
 		if (o == '?')
 			return EXIT_USAGE;
 		wait |= o == 'w';
-		if (o == 'd' && !cli_number(optarg, 1, &seconds))
-			cli_usage(cli, "--deadline takes whole seconds, not", optarg);
+		if (o == 'd' && !cli_seconds(optarg, 1, &seconds))
+			cli_usage(cli, "--deadline takes seconds, as 90 or 5m, not", optarg);
 	}
 	c = cli_connect(cli);
 	drain = c ? cli_call(c, "drain",

@@ -238,8 +238,8 @@ int droppers_command(struct cli *cli, int argc, char **argv)
 		if (o == 'r')
 			json_object_set_new(params, "reason", json_string(optarg));
 		if (o == 'i' &&
-		    (!cli_number(optarg, 1, &wanted.seconds) || wanted.seconds > INTERVAL_MAX))
-			cli_usage(cli, "--interval takes whole seconds, at most 600, not", optarg);
+		    (!cli_seconds(optarg, 1, &wanted.seconds) || wanted.seconds > INTERVAL_MAX))
+			cli_usage(cli, "--interval takes seconds, at most 600, not", optarg);
 		if (o == 'l' && !cli_number(optarg, 0, &wanted.limit))
 			cli_usage(cli, "--limit takes a number, 0 for all, not", optarg);
 	}

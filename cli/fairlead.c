@@ -157,6 +157,9 @@ static const struct command commands[] = {
 	{ "neighbours", "[--worker N] [--limit N]",
 	  "next hops of all workers or one, and whether they answer, at most N (100; 0 for all)",
 	  .run = look_neighbours, .watch = WATCH_AGAIN },
+	{ "phones", "[--user NAME] [--remote ADDR] [--limit N]",
+	  "phones with IPsec associations, at most N (100; 0 for all)", .run = look_phones,
+	  .watch = WATCH_AGAIN },
 	{ "routes", "", "ways by each port, and whether their gateways answer", .run = look_routes,
 	  .watch = WATCH_AGAIN },
 	{ "ping", PING_HELP " [--size BYTES] [--whole]",
@@ -168,10 +171,12 @@ static const struct command commands[] = {
 	  .run = arping_command },
 	{ "capture",
 	  "[--write FILE] [--filter EXPRESSION] [--client ADDR[:PORT]] [--peer ADDR[:PORT]] "
-	  "[--relayed ADDR[:PORT]] [--session WORKER/SLOT] [--drops[=REASON]] [--count N] [--size "
-	  "BYTES] [--snaplen BYTES] [--duration SECONDS] [--plaintext] [--take-over]",
+	  "[--relayed ADDR[:PORT]] [--session WORKER/SLOT] [--context CONTEXT] [--user USER] "
+	  "[--drops[=REASON]] [--count N] [--size BYTES] [--snaplen BYTES] [--duration SECONDS] "
+	  "[--plaintext] [--take-over]",
 	  "frames as they were received, sent and dropped, as a pcapng file; for a minute and 100 "
-	  "MB, unless told otherwise. --plaintext: what is inside of TLS as well, which is "
+	  "MB, unless told otherwise. --context, --user: of the addresses that are his when it "
+	  "begins. --plaintext: what is inside of TLS as well, which is "
 	  "audited. "
 	  "--take-over: another one, or a trace, ends",
 	  .run = capture_command },

@@ -228,8 +228,8 @@ int look_top(struct cli *cli, int argc, char **argv)
 			return EXIT_USAGE;
 		if (o == 'o')
 			top.once = true;
-		if (o == 'i' && !cli_number(optarg, 1, &top.seconds))
-			cli_usage(cli, "--interval takes whole seconds, not", optarg);
+		if (o == 'i' && !cli_seconds(optarg, 1, &top.seconds))
+			cli_usage(cli, "--interval takes seconds, as 5 or 2m, not", optarg);
 		if (o == 'w' && !cli_number(optarg, 0, &top.worker))
 			cli_usage(cli, "--worker takes a number, not", optarg);
 	}
@@ -262,6 +262,32 @@ int look_neighbours(struct cli *cli, int argc, char **argv)
 	return cli_list(cli, "neighbours",
 			worker < 0 ? json_object() : json_pack("{s:i}", "worker", (int)worker),
 			limit, show_neighbours);
+}
+
+int look_phones(struct cli *cli, int argc, char **argv)
+{
+	static const struct option opts[] = { { "user", required_argument, NULL, 'u' },
+					      { "remote", required_argument, NULL, 'r' },
+					      { "limit", required_argument, NULL, 'l' },
+					      { "json", no_argument, NULL, 'j' },
+					      { 0 } };
+	json_t *params = json_object();
+	long limit = LIMIT_DEFAULT;
+	int o;
+
+	while ((o = cli_option(cli, argc, argv, opts)) != -1) {
+		if (o == '?') {
+			json_decref(params);
+			return EXIT_USAGE;
+		}
+		if (o == 'u')
+			json_object_set_new(params, "user", json_string(optarg));
+		if (o == 'r')
+			json_object_set_new(params, "remote", json_string(optarg));
+		if (o == 'l' && !cli_number(optarg, 0, &limit))
+			cli_usage(cli, "--limit takes a number, 0 for all, not", optarg);
+	}
+	return cli_list(cli, "ipsec.list", params, limit, show_phones);
 }
 
 /* Which routes there are the configuration says; whether gateways answer, the workers. */

@@ -14,6 +14,7 @@ int look_tls(struct cli *cli, int argc, char **argv);
 int look_workers(struct cli *cli, int argc, char **argv);
 int look_top(struct cli *cli, int argc, char **argv);
 int look_neighbours(struct cli *cli, int argc, char **argv);
+int look_phones(struct cli *cli, int argc, char **argv);
 int look_routes(struct cli *cli, int argc, char **argv);
 
 #endif

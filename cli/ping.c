@@ -193,11 +193,16 @@ static int series_run(struct cli *cli, struct control_client *c, const struct se
 	return sum.answered ? EXIT_SUCCESS : EXIT_SILENT;
 }
 
-/* Seconds, with a fraction or without. */
+/* "0.2", "5s", "200ms". */
 static bool seconds_parse(const char *s, long min_ms, long max_ms, long *ms)
 {
 	char *end;
-	const double v = strtod(s, &end);
+	double v = strtod(s, &end);
+
+	if (strcmp(end, "ms") == 0)
+		v /= 1000;
+	if (end != s && (strcmp(end, "s") == 0 || strcmp(end, "ms") == 0))
+		end = strchr(s, '\0');
 
 	if (end == s || *end || !(v * 1000 >= (double)min_ms && v * 1000 <= (double)max_ms))
 		return false;

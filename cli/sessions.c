@@ -2,6 +2,7 @@
 #include "sessions.h"
 
 #include "busy.h"
+#include "conn_talkers.h"
 #include "filter.h"
 #include "kill.h"
 #include "show.h"
@@ -27,6 +28,11 @@ const struct command sessions_words[] = {
 const struct command connections_words[] = {
 	{ "show", FILTER_OF_CONNECTIONS_HELP " [--limit N]",
 	  .help = "lists those that have all that is given", .watch = WATCH_AGAIN },
+	{ "top",
+	  FILTER_OF_CONNECTIONS_HELP
+	  " [--by WHAT] [--interval SECONDS] [--rate-over RATE] [--limit N]",
+	  .help = "whose streams carry most in an interval (5 s), at most N (10; 0 for all)",
+	  .watch = WATCH_AGAIN },
 	{ "kill", FILTER_OF_CONNECTIONS_HELP " [--all] [--dry-run]",
 	  .help = "ends those that have all that is given" },
 	{ 0 },
@@ -109,6 +115,8 @@ int connections_command(struct cli *cli, int argc, char **argv)
 					      { 0 } };
 	static const struct option ends[] = { FILTER_OF_CONNECTIONS, KILL_OPTIONS };
 
+	if (argc > 1 && strcmp(argv[1], "top") == 0)
+		return conn_talkers_command(cli, argc - 1, argv + 1);
 	if (word_take(&argc, &argv))
 		return kill_command(cli, argc, argv, ends, "connections.kill", "connections");
 	return list(cli, argc, argv, show, "connections", show_connections, show_connections);

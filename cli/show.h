@@ -32,6 +32,7 @@ void show_connections(const json_t *result, FILE *out);
 
 /* Next hops of workers, and how they are. */
 void show_neighbours(const json_t *result, FILE *out);
+void show_phones(const json_t *result, FILE *out);
 /*
  * Ways by each port. routes_join() gives each route of the result its "gateway": the worst that
  * workers have of it in a list of neighbours, null where none has it.

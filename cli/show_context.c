@@ -115,13 +115,15 @@ static const char *with_rtcp(const json_t *t, const char *key, const char *rtcp,
 /* "rtp, rtcp_mux, gate in": what is not as it is when nothing is said. */
 static const char *traits(const json_t *t, char buf[TEXT_MAX])
 {
-	static const char *const flag[] = { "rtp", "rtcp_mux", "ice" };
+	static const char *const flag[] = { "rtp", "rtcp_mux", "ice", "silent" };
 	static const char *const number[] = { "dscp", "rate", "burst", "inactivity" };
 
 	*buf = '\0';
 	for (size_t i = 0; i < N_OF(flag); i++)
 		if (is_true(t, flag[i]))
 			more(buf, "%s, ", flag[i]);
+	if (is_text(t, "srtp") && strcmp(get_str(t, "srtp"), "off") != 0)
+		more(buf, "SRTP by %s, ", get_str(t, "srtp"));
 	if (is_text(t, "tcp_role"))
 		more(buf, "TCP %s, ", get_str(t, "tcp_role"));
 	if (is_text(t, "tls_role"))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Tables of where packets go: next hops, and routes. */
+/* Tables of where packets go: next hops, phones behind IPsec, and routes. */
 #include "field.h"
 #include "grid.h"
 #include "show.h"
@@ -39,6 +39,40 @@ void show_neighbours(const json_t *result, FILE *out)
 			 unit_clock(get_int(n, "age_ms") / 1000, age, sizeof(age)),
 			 unit_exact(get_int(n, "waiting"), waiting, sizeof(waiting)));
 		grid_tone(g, 4, tone_of_state(get_str(n, "state")));
+	}
+	grid_print(g, 0, out);
+	if (!json_is_null(json_object_get(result, "cursor")))
+		fputs("\nThere may be more: see --limit.\n", out);
+}
+
+/* ---- phones ---- */
+
+void show_phones(const json_t *result, FILE *out)
+{
+	static const struct grid_col cols[] = {
+		{ "PHONE", 0, 0 },  { "USER", 0, 40 }, { "REMOTE", 0, 45 },
+		{ "INNER", 0, 39 }, { "MODE", 0, 0 },  { "ALG", 0, 0 },
+		{ "EALG", 0, 0 },   { "USED", 0, 0 },  { "ENDS IN", 1, 10 },
+	};
+	const json_t *list = json_object_get(result, "phones");
+	struct grid *g;
+	size_t i;
+	json_t *p;
+
+	if (json_array_size(list) == 0) {
+		fputs("No phone has IPsec associations.\n", out);
+		return;
+	}
+	g = grid_new(cols, N_OF(cols));
+	json_array_foreach(list, i, p)
+	{
+		const bool used = json_is_true(json_object_get(p, "used"));
+		char ends[UNIT_STR_MAX];
+
+		grid_row(g, get_str(p, "phone"), get_str(p, "user"), get_str(p, "remote"),
+			 get_str(p, "inner"), get_str(p, "mod"), get_str(p, "alg"),
+			 get_str(p, "ealg"), used ? "yes" : "no",
+			 unit_clock(get_int(p, "lifetime_s"), ends, sizeof(ends)));
 	}
 	grid_print(g, 0, out);
 	if (!json_is_null(json_object_get(result, "cursor")))

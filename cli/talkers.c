@@ -37,6 +37,8 @@ struct talkers {
 	enum talkers_by by;
 	struct was *was; /* [mask + 1], by open addressing */
 	size_t mask, used;
+	double over;  /* talkers_over() */
+	size_t under; /* sessions that relayed less */
 	struct tally *tally;
 };
 
@@ -52,6 +54,11 @@ struct talkers *talkers_begin(enum talkers_by by)
 	if (!t || !t->was)
 		err(1, NULL);
 	return t;
+}
+
+void talkers_over(struct talkers *t, double bytes_per_s)
+{
+	t->over = t->by == TALKERS_SESSION ? bytes_per_s : 0;
 }
 
 void talkers_free(struct talkers *t)
@@ -166,6 +173,10 @@ void talkers_is(struct talkers *t, const json_t *session, double seconds)
 	}
 	if (all == 0)
 		return;
+	if ((double)(n[TO_PEER_BYTES] + n[TO_CLIENT_BYTES]) / seconds < t->over) {
+		t->under++;
+		return;
+	}
 	talker = tally_of(t->tally, who_of(t, session, buf, sizeof(buf)));
 	for (size_t i = 0; i < COUNTED; i++)
 		talker->sum[i] += (double)n[i] / seconds;
@@ -197,7 +208,7 @@ json_t *talkers_result(const struct talkers *t, double seconds, double bytes_per
 			      rates_json(&all[i], TO_CLIENT_PACKETS, TO_CLIENT_BYTES)));
 	free(all);
 	return json_pack("{s:s, s:f, s:I, s:I, s:o}", "by", talkers_by_name[t->by], "seconds",
-			 seconds, "active", (json_int_t)(n + left_out), "left_out",
+			 seconds, "active", (json_int_t)(n + left_out + t->under), "left_out",
 			 (json_int_t)left_out, "talkers", list);
 }
 
@@ -208,15 +219,27 @@ static const char *rate_of(const json_t *talker, const char *way, const char *ke
 			 UNIT_STR_MAX);
 }
 
-static const char *bytes_of(const json_t *talker, const char *way, char buf[UNIT_STR_MAX])
+const char *talkers_bytes(const json_t *bytes_per_s, char buf[UNIT_STR_MAX])
 {
 	char text[UNIT_STR_MAX];
 
-	unit_bytes((int64_t)json_number_value(
-		       json_object_get(json_object_get(talker, way), "bytes_per_s")),
-		   text, sizeof(text));
+	unit_bytes((int64_t)json_number_value(bytes_per_s), text, sizeof(text));
 	snprintf(buf, UNIT_STR_MAX, "%.*s/s", UNIT_STR_MAX - 3, text);
 	return buf;
+}
+
+static const char *bytes_of(const json_t *talker, const char *way, char buf[UNIT_STR_MAX])
+{
+	return talkers_bytes(json_object_get(json_object_get(talker, way), "bytes_per_s"), buf);
+}
+
+void talkers_left_out(const json_t *result, const char *does, FILE *out)
+{
+	char text[UNIT_STR_MAX];
+
+	if (get_int(result, "left_out"))
+		fprintf(out, "Left out, since they %s less: %s.\n", does,
+			unit_exact(get_int(result, "left_out"), text, sizeof(text)));
 }
 
 void show_talkers(const json_t *result, FILE *out)
@@ -243,9 +266,7 @@ void show_talkers(const json_t *result, FILE *out)
 	    rate_of(t, "to_peer", "packets_per_s", text[1]), bytes_of(t, "to_peer", text[2]),
 	    rate_of(t, "to_client", "packets_per_s", text[3]), bytes_of(t, "to_client", text[4]));
 	grid_print(g, 0, out);
-	if (get_int(result, "left_out"))
-		fprintf(out, "Left out, since they relay less: %s.\n",
-			unit_exact(get_int(result, "left_out"), text[0], UNIT_STR_MAX));
+	talkers_left_out(result, "relay", out);
 }
 
 /* ---- the command ---- */
@@ -344,6 +365,8 @@ static int talkers_run(struct cli *cli, json_t *params, const struct wanted *o)
 	json_t *result = NULL;
 	double passed;
 
+	if (t)
+		talkers_over(t, o->bytes_per_s);
 	if (c && talkers_look(t, params, (unsigned int)o->seconds, page_ask, c, &passed))
 		result = talkers_result(t, passed, o->bytes_per_s,
 					o->limit ? (size_t)o->limit : SIZE_MAX);
@@ -388,8 +411,8 @@ int talkers_command(struct cli *cli, int argc, char **argv)
 			if (!by_parse(optarg, &wanted.by))
 				cli_usage(cli, "--by takes session, user or source, not", optarg);
 		} else if (o == 'i') {
-			if (!cli_number(optarg, 1, &wanted.seconds))
-				cli_usage(cli, "--interval takes whole seconds, not", optarg);
+			if (!cli_seconds(optarg, 1, &wanted.seconds))
+				cli_usage(cli, "--interval takes seconds, as 5 or 2m, not", optarg);
 		} else if (o == 'l') {
 			if (!cli_number(optarg, 0, &wanted.limit))
 				cli_usage(cli, "--limit takes a number, 0 for all, not", optarg);

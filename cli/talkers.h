@@ -4,6 +4,7 @@
 
 /* Who relays most: sessions, users or clients' addresses, by what sessions count in an interval. */
 #include "cli.h"
+#include "units.h"
 
 enum talkers_by { TALKERS_SESSION, TALKERS_USER, TALKERS_SOURCE, TALKERS_BY };
 extern const char *const talkers_by_name[TALKERS_BY];
@@ -20,6 +21,12 @@ struct talkers;
 /* Allocation failure ends the program. */
 struct talkers *talkers_begin(enum talkers_by by);
 void talkers_free(struct talkers *t);
+/*
+ * Of sessions, only those that relay so many bytes a second or more, both ways together, are kept:
+ * of a million some hundred may be, of which none is left out then. Users and sources may come to
+ * as much by their next session, and so are kept whatever they relay.
+ */
+void talkers_over(struct talkers *t, double bytes_per_s);
 /*
  * One member of a list of sessions, as it was first, and as it is so many seconds later. False:
  * there are TALKERS_SLICE.
@@ -48,6 +55,11 @@ typedef json_t *talkers_page(void *arg, const json_t *params);
  */
 bool talkers_look(struct talkers *t, json_t *params, unsigned int seconds, talkers_page *page,
 		  void *arg, double *passed);
+
+/* "1.5 MB/s". */
+const char *talkers_bytes(const json_t *bytes_per_s, char buf[UNIT_STR_MAX]);
+/* How many are not shown, since they do less of it than these. */
+void talkers_left_out(const json_t *result, const char *does, FILE *out);
 
 void show_talkers(const json_t *result, FILE *out);
 

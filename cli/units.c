@@ -117,6 +117,53 @@ const char *unit_speed(int64_t mbps, char *buf, size_t len)
 	return buf;
 }
 
+/* The unit at *s, which is moved behind it: its seconds; 0: there is none. */
+static int64_t seconds_unit(const char **s)
+{
+	static const struct {
+		const char *name;
+		int64_t seconds;
+	} of[] = { { "min", 60 }, { "m", 60 }, { "s", 1 }, { "h", 3600 }, { "d", 86400 } };
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		const size_t len = strlen(of[i].name);
+
+		if (strncmp(*s, of[i].name, len) == 0) {
+			*s += len;
+			return of[i].seconds;
+		}
+	}
+	return 0;
+}
+
+bool unit_read_seconds(const char *text, int64_t *to)
+{
+	int64_t before = INT64_MAX, unit;
+	const char *s = text;
+
+	*to = 0;
+	do {
+		int64_t n = 0;
+		const char *first = s;
+
+		for (; isdigit((unsigned char)*s) && n <= INT32_MAX; s++)
+			n = 10 * n + (*s - '0');
+		if (s == first || n > INT32_MAX)
+			return false;
+		if (*s == '\0' && first == text)
+			unit = 1;
+		else if (s += *s == ' ', (unit = seconds_unit(&s)) == 0)
+			return false;
+		if (unit >= before)
+			return false; /* "5m 2h" is a slip, not seven of something */
+		before = unit;
+		*to += n * unit;
+		if (*s == ' ' && s[1])
+			s++;
+	} while (*s);
+	return *to <= INT32_MAX;
+}
+
 bool unit_read(const char *text, double *to)
 {
 	static const char prefix[] = "kMGT";

@@ -2,7 +2,8 @@
 #ifndef FL_CLI_UNITS_H
 #define FL_CLI_UNITS_H
 
-/* Numbers for people. Each writes into buf, cut if too small, and returns buf; but unit_read(). */
+/* Numbers for people. Each writes into buf, cut if too small, and returns buf; but those that read.
+ */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,5 +42,8 @@ const char *unit_speed(int64_t mbps, char *buf, size_t len);
  * it is nothing of the kind, or below 0.
  */
 bool unit_read(const char *text, double *to);
+
+/* Reads "90", "90s", "5 min", "5m", "2 d 4 h", "1h30m": as unit_seconds() prints. Below 2^31. */
+bool unit_read_seconds(const char *text, int64_t *to);
 
 #endif

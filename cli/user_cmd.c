@@ -21,8 +21,8 @@ const struct command user_verbs[] = {
 	{ "passwd", "NAME [--password P | --password-file FILE | --ha1 HEX [--ha1 HEX]] [--live]",
 	  .help = "another password" },
 	{ "del", "NAME [--live]", .help = "the user goes" },
-	{ "enable", "NAME", .help = "the user may allocate again" },
-	{ "disable", "NAME", .help = "the user stays, and may not allocate" },
+	{ "enable", "NAME [--live]", .help = "the user may allocate again" },
+	{ "disable", "NAME [--live]", .help = "the user stays, and may not allocate" },
 	{ "list", "[--live]", .help = "all users" },
 	{ 0 },
 };
@@ -34,8 +34,8 @@ const char user_notes[] =
     "                      same, 64 digits; may be given twice, once for each\n"
     "without these         the password is asked for, or read from standard input\n"
     "--quota N             allocations this user may hold; 0: turn.allocations-per-user\n"
-    "--live                add, passwd, del and list by fairlead-cp, which must run: for\n"
-    "                      who may use the control socket, not the database\n"
+    "--live                by fairlead-cp, which must run: for who may use the control\n"
+    "                      socket, not the database\n"
     "--replace             give a user who exists the new key instead of failing\n";
 
 /* One run of the command. */

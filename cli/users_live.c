@@ -87,9 +87,23 @@ struct words {
 	long quota;
 };
 
+/* Whether the verb takes a password. */
+static bool is_keyed(const char *verb)
+{
+	return strcmp(verb, "add") == 0 || strcmp(verb, "passwd") == 0;
+}
+
+static bool is_verb(const char *word)
+{
+	for (const struct command *v = user_verbs; v->name; v++)
+		if (strcmp(v->name, word) == 0)
+			return true;
+	return false;
+}
+
 static int words_take(struct cli *cli, int argc, char **argv, struct words *w)
 {
-	const bool keyed = strcmp(argv[0], "del") != 0;
+	const bool keyed = is_keyed(argv[0]);
 
 	for (int i = 1; i < argc; i++) {
 		char *value = i + 1 < argc ? argv[i + 1] : NULL;
@@ -116,7 +130,7 @@ static int words_take(struct cli *cli, int argc, char **argv, struct words *w)
 static int change(struct cli *cli, const char *verb, struct words *w)
 {
 	char method[16], password[USER_PASSWORD_MAX] = "", err[256];
-	const bool keyed = strcmp(verb, "del") != 0;
+	const bool keyed = is_keyed(verb);
 	json_t *params, *result = NULL;
 	struct control_client *c;
 
@@ -148,10 +162,8 @@ int users_live_command(struct cli *cli, int argc, char **argv)
 
 	if (strcmp(argv[0], "list") == 0)
 		return argc == 1 ? list(cli) : cli_usage(cli, "unknown after list:", argv[1]);
-	if (strcmp(argv[0], "add") != 0 && strcmp(argv[0], "passwd") != 0 &&
-	    strcmp(argv[0], "del") != 0)
-		return cli_usage(cli, "with --live there are add, passwd, del and list, not",
-				 argv[0]);
+	if (!is_verb(argv[0]))
+		return cli_usage(cli, "there is no such verb of user:", argv[0]);
 	rc = words_take(cli, argc, argv, &w);
 	if (rc == EXIT_SUCCESS)
 		rc = change(cli, argv[0], &w);
@@ -187,8 +199,8 @@ int credentials_command(struct cli *cli, int argc, char **argv)
 		}
 		if (o == 'n')
 			json_object_set_new(params, "name", json_string(optarg));
-		else if (!cli_number(optarg, 1, &seconds))
-			cli_usage(cli, "--lifetime takes whole seconds, not", optarg);
+		else if (!cli_seconds(optarg, 1, &seconds))
+			cli_usage(cli, "--lifetime takes seconds, as 3600 or 1h, not", optarg);
 		else
 			json_object_set_new(params, "lifetime_s", json_integer(seconds));
 	}

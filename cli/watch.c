@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "watch.h"
 
+#include "units.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,9 +12,9 @@ enum { SECONDS_DEFAULT = 1, SECONDS_DIGITS = 5 /* longer ones are a context */ }
 
 static bool is_seconds(const char *word)
 {
-	const size_t len = word ? strlen(word) : 0;
+	int64_t seconds;
 
-	return len && len <= SECONDS_DIGITS && strspn(word, "0123456789") == len;
+	return word && strlen(word) <= SECONDS_DIGITS && unit_read_seconds(word, &seconds);
 }
 
 int watch_take(struct cli *cli, int argc, char **argv)
@@ -33,8 +35,8 @@ int watch_take(struct cli *cli, int argc, char **argv)
 			argv[n++] = argv[i];
 			continue;
 		}
-		if (value && !cli_number(value, 1, &seconds))
-			cli_usage(cli, "--watch takes whole seconds, not", value);
+		if (value && !cli_seconds(value, 1, &seconds))
+			cli_usage(cli, "--watch takes seconds, as 5 or 2m, not", value);
 	}
 	argv[n] = NULL;
 	cli->watch = (unsigned int)seconds;

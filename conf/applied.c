@@ -23,7 +23,8 @@ struct said {
 struct walk {
 	config_tell *tell;
 	void *arg;
-	bool all;   /* also keys that do not differ */
+	const struct config_lines *lines; /* of the second configuration */
+	bool all;			  /* also keys that do not differ */
 	bool apart; /* an entry of a list that one side has not, or another in its place */
 	char key[96];
 	char text[2][TEXT_MAX]; /* what is compared */
@@ -245,10 +246,18 @@ static void tell_key(struct walk *w, const struct schema_key *k, const char *fro
 		put_value(w->text[i], k, base[i], false);
 		put_value(w->shown[i], k, base[i], true);
 	}
-	if (w->all || !from != !to || strcmp(w->text[0], w->text[1]))
-		w->tell(w->arg, &(struct config_change){ w->key, from ? w->shown[0] : NULL,
-							 to ? w->shown[1] : NULL, said.applied,
-							 lost_of(said) });
+	if (!w->all && !from == !to && strcmp(w->text[0], w->text[1]) == 0)
+		return;
+	w->tell(w->arg,
+		&(struct config_change){ .key = w->key,
+					 .from = from ? w->shown[0] : NULL,
+					 .to = to ? w->shown[1] : NULL,
+					 .applied = said.applied,
+					 .lost = lost_of(said),
+					 .why = is_live(said.applied) ? NULL : said.why,
+					 .line = is_live(said.applied) || !to
+						     ? 0
+						     : config_lines_find(w->lines, w->key) });
 }
 
 static void walk_map(struct walk *w, const struct schema_key *keys, const char *from,
@@ -301,7 +310,7 @@ static void walk_map(struct walk *w, const struct schema_key *keys, const char *
 
 static void walk(const struct config *from, const struct config *to, config_tell *tell, void *arg)
 {
-	struct walk w = { .tell = tell, .arg = arg, .all = to == NULL };
+	struct walk w = { .tell = tell, .arg = arg, .lines = to ? to->lines : NULL, .all = !to };
 
 	walk_map(&w, schema_top, (const char *)from, (const char *)to, (struct said){ 0 });
 	explicit_bzero(&w, sizeof(w));

@@ -149,6 +149,7 @@ static const char *const memory_for[] = { "dataplane.mbufs",
 					  "gateway.contexts",
 					  "gateway.streams",
 					  "gateway.srtp",
+					  "ipsec",
 					  "realms",
 					  "tls-domains",
 					  "tcp.connections",
@@ -256,6 +257,21 @@ static void check_management(struct config_reader *r)
 		config_fail_at(r, &c->port, "wants roles: nobody may do anything without");
 }
 
+static void check_aka(struct config_reader *r)
+{
+	const struct config_aka *c = &r->c->aka;
+	const struct config_aka_attributes *a = &c->attributes;
+	const uint16_t *n[] = { &a->rand, &a->autn, &a->xres, &a->ck, &a->ik, &a->auts };
+
+	if (c->n_server && !c->vendor)
+		config_fail_at(r, &c->vendor, "is 0, but there are aka.servers");
+	for (unsigned i = 0; i < sizeof(n) / sizeof(n[0]); i++)
+		for (unsigned k = 0; k < i; k++)
+			if (*n[i] == *n[k])
+				config_fail_at(r, n[i], "%u is another attribute's, in %s", *n[i],
+					       config_place(r, n[k]));
+}
+
 static void check_sockets(struct config_reader *r)
 {
 	const struct config *c = r->c;
@@ -265,23 +281,11 @@ static void check_sockets(struct config_reader *r)
 			       c->control.socket, config_place(r, &c->dataplane.socket));
 }
 
-/* The port that owns an address; NULL: none. */
-static const struct ip_prefix *own_addr(const struct config *c, const struct ip_addr *a)
-{
-	for (unsigned i = 0; i < c->n_port; i++) {
-		for (unsigned j = 0; j < c->port[i].n_addr; j++) {
-			if (ip_eq(&c->port[i].addr[j].ip, a))
-				return &c->port[i].addr[j];
-		}
-	}
-	return NULL;
-}
-
 static bool check_addr(struct config_reader *r, const struct ip_prefix *addr)
 {
 	static const char *const never[] = { "loopback", "multicast", "unspecified", "broadcast",
 					     "this-network" };
-	const struct ip_prefix *first = own_addr(r->c, &addr->ip);
+	const struct ip_prefix *first = config_own_addr(r->c, &addr->ip);
 	const char *special = ip_special(&addr->ip);
 	char text[ADDR_STR_MAX];
 
@@ -310,15 +314,14 @@ static bool check_route(struct config_reader *r, const struct config_port *p,
 			const struct config_route *route)
 {
 	char text[ADDR_STR_MAX];
-	bool on_link = ip_is_link_local(&route->via); /* of every port */
+	const bool on_link = ip_is_link_local(&route->via) || /* of every port */
+			     ip_in_prefixes(&route->via, p->addr, p->n_addr);
 
 	ip_format(&route->via, text, sizeof(text));
 	if (ip_is_v4(&route->to.ip) != ip_is_v4(&route->via))
 		return config_fail_at(r, &route->via,
 				      "%s is of another family than its destination", text);
-	for (unsigned i = 0; i < p->n_addr; i++)
-		on_link |= ip_in_prefix(&route->via, &p->addr[i]);
-	if (!on_link || own_addr(r->c, &route->via))
+	if (!on_link || config_own_addr(r->c, &route->via))
 		return config_fail_at(r, &route->via, "%s is no neighbour on port %s", text,
 				      p->name);
 	/* Several gateways may lead to one destination: the first that answers is taken. */
@@ -396,6 +399,16 @@ static bool has_vf(const struct device *a, const struct device *b)
 	return a->vf[0] && (strcmp(a->vf, b->name) == 0 || strcmp(a->vf, b->vf) == 0);
 }
 
+/* Each for itself, whatever else of its port, or of another, could not be read. */
+static bool check_device_text(struct config_reader *r, struct config_port *p)
+{
+	char err[DEVICE_ARGS_MAX];
+	struct device d;
+
+	return !p->device[0] || device_read(p->device, &d, err, sizeof(err)) ||
+	       config_fail_at(r, p->device, "%s", err);
+}
+
 /*
  * Ports of one device differ by their VLAN. The device is opened once, for all of them, with the
  * arguments that all give.
@@ -406,7 +419,7 @@ static bool check_device(struct config_reader *r, struct config_port *p)
 	struct device d, other;
 
 	if (!device_read(p->device, &d, err, sizeof(err)))
-		return config_fail_at(r, p->device, "%s", err);
+		return false; /* check_device_text() has said so */
 	for (const struct config_port *q = r->c->port; q < p; q++) {
 		if (!device_read(q->device, &other, err, sizeof(err)))
 			continue;
@@ -464,7 +477,7 @@ static bool check_listener(struct config_reader *r, const struct config_listener
 	char text[ADDR_STR_MAX];
 
 	ip_format(&l->addr.ip, text, sizeof(text));
-	if (own_addr(c, &l->addr.ip) == NULL)
+	if (config_own_addr(c, &l->addr.ip) == NULL)
 		return config_fail_at(r, &l->addr.ip, "%s is the address of no port", text);
 	sock_addr_format(&l->addr, text, sizeof(text));
 	for (const struct config_listener *q = c->listener; q < l; q++) {
@@ -522,7 +535,7 @@ static bool check_relay(struct config_reader *r, struct config_relay *a)
 	if (!relay_owner(r, a))
 		return false;
 	ip_format(&a->addr, text, sizeof(text));
-	if (own_addr(c, &a->addr) == NULL)
+	if (config_own_addr(c, &a->addr) == NULL)
 		return config_fail_at(r, &a->addr, "%s is the address of no port", text);
 	if (a->port_min > a->port_max)
 		return config_fail_at(r, &a->port_min, "%u is more than port-max, %u", a->port_min,
@@ -623,6 +636,7 @@ static const struct {
 		   "tls.crypto-cpus" } },
 	{ .check = check_eal, .key = { "dataplane.eal", "dataplane.log-levels" } },
 	{ .port = check_name, .key = { "ports.name" } },
+	{ .port = check_device_text },
 	{ .port = check_device,
 	  .key = { "ports.device", "ports.vlan", "ports.bond", "ports.members" } },
 	{ .port = check_addrs, .key = { "ports.addresses" } },
@@ -641,9 +655,13 @@ static const struct {
 		   "dataplane.workers" } },
 	{ .check = config_check_gateway,
 	  .key = { "realms", "relays", "gateway.contexts", "gateway.ng-port",
-		   "gateway.ng-websocket-port", "gateway.h248-controllers", "tls-domains" } },
+		   "gateway.ng-websocket-port", "gateway.h248-controllers", "gateway.h248-address",
+		   "gateway.h248-certificate", "tls-domains" } },
 	{ .check = config_check_gateway_sizes,
 	  .key = { "gateway.contexts", "gateway.streams", "tcp.connections" } },
+	{ .check = config_check_ipsec,
+	  .key = { "ports.addresses", "ipsec", "listeners.address", "listeners.port",
+		   "listeners.transport", "relays" } },
 	{ .check = check_mbufs,
 	  .key = { "dataplane.workers", "dataplane.mbufs", "ports.device", "ports.vlan",
 		   "ports.bond", "ports.members" } },
@@ -658,6 +676,7 @@ static const struct {
 	  .key = { "control.metrics-address", "control.metrics-certificate", "control.metrics-key",
 		   "control.metrics-user", "control.metrics-password-file" } },
 	{ .check = check_management, .key = { "management" } },
+	{ .check = check_aka, .key = { "aka" } },
 };
 
 void config_check(struct config_reader *r)

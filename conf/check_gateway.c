@@ -38,6 +38,25 @@ static bool check_relay_realm(struct config_reader *r, struct config_relay *a)
 	       config_fail_at(r, a->realm, "%s is the name of no realm in realms", a->realm);
 }
 
+/* Controllers of H.248: what TLS needs, and what is of no use without. */
+static void check_controllers(struct config_reader *r)
+{
+	const struct config_gateway *g = &r->c->gateway;
+	const bool files = g->h248_certificate[0] && g->h248_key[0] && g->h248_ca[0];
+
+	for (unsigned i = 0; i < g->n_h248_controller; i++) {
+		const struct config_h248_controller *c = &g->h248_controller[i];
+
+		if (c->transport == CONTROLLER_TLS && !files)
+			config_fail_at(r, &c->transport,
+				       "tls wants h248-certificate, h248-key and h248-ca");
+		if (c->name[0] && c->transport != CONTROLLER_TLS)
+			config_fail_at(r, c->name, "is of no use: its transport is not tls");
+		if (ip_is_v4(&c->addr) != ip_is_v4(&g->h248_addr))
+			config_fail_at(r, &c->addr, "is not of the family of h248-address");
+	}
+}
+
 void config_check_gateway(struct config_reader *r)
 {
 	struct config *c = r->c;
@@ -53,6 +72,7 @@ void config_check_gateway(struct config_reader *r)
 		config_fail_at(r, &g->contexts, "is 0, and ng is to be served");
 	if (!g->contexts && g->n_h248_controller)
 		config_fail_at(r, &g->contexts, "is 0, and there are gateway.h248-controllers");
+	check_controllers(r);
 }
 
 void config_check_gateway_sizes(struct config_reader *r)

@@ -190,9 +190,11 @@ static bool check_listener(struct config_reader *r, struct config_listener *l)
 	l->service_index = 0;
 	if (!l->service[0])
 		return true;
-	if (config_is_udp(l->transport))
+	if (config_is_udp(l->transport) && !config_is_sip_port(c, l))
 		return config_fail_at(r, l->service,
-				      "a listener for UDP or DTLS passes nothing to a service");
+				      "a listener for UDP or DTLS passes nothing to a service, but "
+				      "UDP at ipsec.server-port of ipsec.addresses, with an "
+				      "ipsec.sip-port");
 	for (uint16_t i = 0; i < c->n_service; i++) {
 		if (strcmp(c->service[i].name, l->service) == 0) {
 			l->service_index = i;

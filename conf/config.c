@@ -419,7 +419,7 @@ static struct config *load(struct config_reader *r, const char *path, struct con
 	read_all(r, f);
 	config_check(r);
 	fclose(f);
-	free(r->place);
+	r->c->lines = config_lines_take(r);
 	return r->c;
 }
 
@@ -458,8 +458,12 @@ struct config *config_load(const char *path, char *err, size_t errlen)
 		return NULL;
 	}
 	c = config_load_all(path, errors);
-	if (c == NULL)
+	if (c == NULL) {
 		snprintf(err, errlen, "%s", errors->error[0].text);
+	} else {
+		config_lines_free(c->lines);
+		c->lines = NULL;
+	}
 	free(errors);
 	return c;
 }
@@ -468,6 +472,7 @@ void config_free(struct config *c)
 {
 	if (c == NULL)
 		return;
+	config_lines_free(c->lines);
 	explicit_bzero(c, sizeof(*c));
 	free(c);
 }
@@ -516,6 +521,33 @@ static bool port_has(const struct config_port *p, const struct ip_addr *a)
 		if (ip_eq(&p->addr[i].ip, a))
 			return true;
 	return false;
+}
+
+const struct ip_prefix *config_own_addr(const struct config *c, const struct ip_addr *a)
+{
+	for (unsigned i = 0; i < c->n_port; i++) {
+		for (unsigned j = 0; j < c->port[i].n_addr; j++) {
+			if (ip_eq(&c->port[i].addr[j].ip, a))
+				return &c->port[i].addr[j];
+		}
+	}
+	return NULL;
+}
+
+bool config_is_sip_port(const struct config *c, const struct config_listener *l)
+{
+	const struct config_ipsec *i = &c->ipsec;
+
+	for (uint16_t k = 0; k < i->n_addr; k++)
+		if (ip_eq(&i->addr[k], &l->addr.ip))
+			return i->sip_port && l->transport == TRANSPORT_UDP &&
+			       be16_get(l->addr.port) == i->server_port;
+	return false;
+}
+
+bool config_is_inner(const struct config_ipsec *c, const struct ip_addr *a)
+{
+	return ip_in_prefixes(a, c->inner, c->n_inner);
 }
 
 bool config_port_has_tcp(const struct config *c, const struct config_port *p)

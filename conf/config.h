@@ -34,6 +34,7 @@ enum {
 	CONFIG_NG_PROXIES_MAX = 8,
 	CONFIG_HEP_MAX = 4,
 	CONFIG_H248_CONTROLLERS_MAX = 8,
+	CONFIG_IPSEC_MAX = 16, /* addresses, and blocks of those inside */
 	SERVICE_NONE = 0xffff,
 	SERVICE_TURN = 0xfffe, /* chosen as such by ALPN */
 	LISTENER_GONE = 0xffff,
@@ -246,6 +247,20 @@ struct config_realm {
 	bool gone; /* see kept.h */
 };
 
+/* Associations with phones (TS 33.203): at which addresses of ours, and which ports they protect.
+ */
+struct config_ipsec {
+	struct ip_addr addr[CONFIG_IPSEC_MAX];
+	struct ip_prefix inner[CONFIG_IPSEC_MAX];
+	uint16_t n_addr, n_inner;
+	uint16_t udp_port;		   /* of ESP in UDP (RFC 3948) */
+	uint16_t server_port, client_port; /* protected: phones', and ours to them */
+	uint16_t sip_port; /* the first of those that their SIP in UDP goes on from; 0: none does */
+	uint32_t phones;   /* per worker */
+	uint32_t window;   /* of the anti-replay check, packets */
+	uint32_t keepalive; /* seconds between keep-alives of ESP in UDP; 0: none */
+};
+
 /* A SIP proxy that is told, by XML-RPC, of calls that end here without an order. */
 struct config_ng_proxy {
 	struct ip_addr addr;
@@ -254,9 +269,13 @@ struct config_ng_proxy {
 };
 
 /* A controller of H.248. */
+enum config_controller { CONTROLLER_UDP, CONTROLLER_TCP, CONTROLLER_TLS };
+
 struct config_h248_controller {
 	struct ip_addr addr;
 	uint16_t port;
+	enum config_controller transport;
+	char name[CONFIG_STR_MAX]; /* of its certificate; empty: its address */
 };
 
 /* Who hears by HEP3 how calls were heard. */
@@ -274,6 +293,7 @@ struct config_gateway {
 	uint32_t srtp;		  /* per worker: terminations that are SRTP */
 	uint32_t lifetime;	  /* seconds: of a context that is never deleted */
 	uint32_t urgent;	  /* contexts of a worker, kept for urgent calls */
+	uint32_t urgent_ports;	  /* pairs of ports of a worker's share, likewise */
 	uint32_t answer_timeout;  /* seconds: with one termination, or no remote address */
 	uint32_t connect_timeout; /* seconds: of terminations that were told to begin */
 	uint32_t ended_timeout;	  /* seconds: a context whose connections have ended is kept */
@@ -297,6 +317,10 @@ struct config_gateway {
 	char h248_name[CONFIG_STR_MAX];	   /* a host name; empty: the address */
 	char h248_profile[CONFIG_STR_MAX]; /* name/version */
 	bool h248_brief;
+	char h248_names[CONFIG_STR_MAX]; /* file; empty: as mg_names.def has them */
+	uint32_t h248_overload;		 /* percent */
+	/* Files (PEM) for controllers by TLS. */
+	char h248_certificate[CONFIG_STR_MAX], h248_key[CONFIG_STR_MAX], h248_ca[CONFIG_STR_MAX];
 	struct config_hep hep[CONFIG_HEP_MAX];
 	uint16_t n_hep;
 };
@@ -397,6 +421,21 @@ struct config_radius {
 	uint32_t queue;					       /* records; a power of two */
 };
 
+/* Vendor attributes that have what AKA needs: their numbers. */
+struct config_aka_attributes {
+	uint16_t rand, autn, xres, ck, ik, auts;
+};
+
+/* Vectors of AKA from a home network by RADIUS. */
+struct config_aka {
+	struct config_radius_server server[CONFIG_RADIUS_MAX]; /* the first that answers */
+	uint16_t n_server;
+	char nas_identifier[CONFIG_USER_MAX]; /* "": the name of the machine */
+	uint32_t timeout_ms, tries;	      /* of one, of each server */
+	uint32_t vendor;		      /* IANA's number; 0: there are no servers */
+	struct config_aka_attributes attributes;
+};
+
 struct config_records {
 	char file[CONFIG_STR_MAX]; /* "": none */
 	uint32_t size_mb;	   /* MiB of one file */
@@ -444,6 +483,7 @@ struct config {
 	struct config_realm realm[CONFIG_REALMS_MAX];
 	uint16_t n_realm;
 	struct config_gateway gateway;
+	struct config_ipsec ipsec;
 	struct config_turn turn;
 	struct config_auth auth;
 	struct config_peers peers;
@@ -451,7 +491,10 @@ struct config {
 	struct config_management management;
 	struct config_records records;
 	struct config_radius radius;
+	struct config_aka aka;
 	bool others_read; /* a file may be read by others than owner and group */
+	/* Of config_load_all() alone: nothing that is copied has it. */
+	struct config_lines *lines;
 };
 
 enum { CONFIG_ERRORS_MAX = 50 };
@@ -468,11 +511,11 @@ struct config_errors {
 
 /*
  * Reads and checks a file. On failure returns NULL, and errors has each mistake: those of single
- * values, and what contradicts itself among the sections whose values are right. Free with
- * config_free(), which wipes secrets.
+ * values, and what contradicts itself among the sections whose values are right. It knows the line
+ * of each key. Free with config_free(), which wipes secrets.
  */
 struct config *config_load_all(const char *path, struct config_errors *errors);
-/* The same; on failure the first mistake of the file is written into err. */
+/* The same without lines; on failure the first mistake of the file is written into err. */
 struct config *config_load(const char *path, char *err, size_t errlen);
 void config_free(struct config *c);
 /* control.socket, also of a file that has mistakes elsewhere. False if it is not to be had. */
@@ -509,6 +552,25 @@ static inline bool config_is_udp(enum config_transport t)
 {
 	return t == TRANSPORT_UDP || t == TRANSPORT_DTLS;
 }
+
+/* The address a as a port has it, with its subnet; NULL: none of ours. */
+const struct ip_prefix *config_own_addr(const struct config *c, const struct ip_addr *a);
+/*
+ * SIP in UDP of the phone in that slot goes on to a back end from this port, one a phone; 0 if
+ * there are none.
+ */
+static inline uint16_t config_sip_port(const struct config *c, uint32_t worker, uint32_t slot)
+{
+	const struct config_ipsec *i = &c->ipsec;
+
+	return i->sip_port ? (uint16_t)(i->sip_port + worker * i->phones + slot) : 0;
+}
+
+/* Whether SIP in UDP of phones comes to l. */
+bool config_is_sip_port(const struct config *c, const struct config_listener *l);
+
+/* Whether phones have a inside tunnels (ipsec.inner). */
+bool config_is_inner(const struct config_ipsec *c, const struct ip_addr *a);
 
 /*
  * Whether TCP may go out by a port: it has, or had, a listener of TCP or TLS, may be a relay of TCP
@@ -594,6 +656,9 @@ struct config_change {
 	const char *from, *to;
 	enum config_applied applied;
 	const char *lost; /* what that costs */
+	const char *why;  /* it needs a restart; NULL: it needs none */
+	/* Of such a key, where the file has the new value, for config_where(); 0: nowhere. */
+	uint32_t line;
 };
 typedef void config_tell(void *arg, const struct config_change *c);
 

@@ -22,6 +22,19 @@ static void put_gateway(const struct config *c, FILE *f)
 		c->gateway.streams);
 }
 
+static void put_ipsec(const struct config *c, FILE *f)
+{
+	const struct config_ipsec *i = &c->ipsec;
+	char text[ADDR_STR_MAX];
+
+	if (!i->n_addr)
+		return;
+	fprintf(f, "ipsec: %u %u %u %u %u\n", i->udp_port, i->server_port, i->client_port,
+		i->phones, i->sip_port);
+	for (uint16_t k = 0; k < i->n_addr; k++)
+		fprintf(f, "ipsec.addresses: %s\n", ip_format(&i->addr[k], text, sizeof(text)));
+}
+
 char *config_agreed(const struct config *c)
 {
 	const struct config_dataplane *d = &c->dataplane;
@@ -44,6 +57,7 @@ char *config_agreed(const struct config *c)
 	fprintf(f, "turn.user-packets: %s\n", c->turn.user_packets ? "limited" : "any");
 	put_ports(c, f);
 	put_gateway(c, f);
+	put_ipsec(c, f);
 	fclose(f);
 	return text;
 }

@@ -14,10 +14,10 @@ struct cost {
 
 static const struct cost packet_buffer = { 2368, 8 }, session = { 192, 0 }, flow_bucket = { 0, 64 },
 			 session_limit = { 64, 0 }, peer = { 104, 42 }, relayed_port = { 4, 0 },
-			 context = { 1408, 0 }, stream = { 2072, 0 }, srtp_keys = { 5376, 0 },
+			 context = { 1504, 0 }, stream = { 2216, 0 }, srtp_keys = { 5376, 0 },
 			 connection = { 1084, 32 }, time_wait = { 96, 12 },
 			 sent_segment = { 64, 0 }, tls_connection = { 2800, 12 },
-			 association = { 3136, 32 }, handshake = { 28088, 0 },
+			 association = { 3136, 32 }, handshake = { 28088, 0 }, phone = { 900, 32 },
 			 neighbour = { 98, 21 }, waiting = { 8, 0 }, fragment = { 1024, 16 },
 			 handed_packet = { 8, 0 }, ring = { 448, 0 }, worker = { 1361000, 0 };
 
@@ -102,6 +102,8 @@ unsigned footprint(const struct config *c, struct footprint_part part[FOOTPRINT_
 		  cost_of(&association, config_associations(c)) },
 		{ "DTLS handshakes", "tls.dtls-handshakes",
 		  config_associations(c) ? cost_of(&handshake, c->tls.dtls_handshakes) : 0 },
+		{ "IPsec associations", "ipsec.phones",
+		  c->ipsec.n_addr ? cost_of(&phone, c->ipsec.phones) : 0 },
 		{ "neighbours", "dataplane.neighbours",
 		  cost_of(&neighbour, d->neighbours) +
 		      cost_of(&waiting, (uint64_t)d->neighbours * d->neighbour_queue) },

@@ -9,7 +9,7 @@
 #include "config.h"
 
 enum {
-	FOOTPRINT_PARTS_MAX = 18,
+	FOOTPRINT_PARTS_MAX = 19,
 	FOOTPRINT_DRIVERS_MB = 16, /* queues of devices, and what DPDK itself takes */
 };
 

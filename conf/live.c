@@ -117,6 +117,31 @@ static bool rates_prepared(const struct config *runs, const struct config *c, ch
 	return !key;
 }
 
+static void note_port(void *arg, const struct config_change *c)
+{
+	struct config_change *first = arg;
+
+	if (!first->key && c->applied == APPLIED_DP && strncmp(c->key, "ports[", 6) == 0) {
+		first->key = strdup(c->key); /* c's is the walk's own */
+		first->line = c->line;
+	}
+}
+
+/* What is at the addresses of a port that is not there yet fits nothing: names the port. */
+static void port_waits(const struct config *runs, const struct config *fresh, char *err,
+		       size_t errlen)
+{
+	const size_t used = strlen(err);
+	struct config_change first = { 0 };
+
+	config_compare(runs, fresh, note_port, &first);
+	if (first.key)
+		snprintf(err + used, errlen - used,
+			 "; besides, %s: %s waits for a restart of fairlead-dp",
+			 config_where(fresh, first.line).text, first.key);
+	free((char *)first.key);
+}
+
 /* All of it is judged as if it were a file. Lines are not known, and those in c stay. */
 static bool fits_together(struct config *c, char *err, size_t errlen)
 {
@@ -156,12 +181,16 @@ struct config *config_merge(const struct config *runs, const struct config *fres
 	config_take_live(c, fresh);
 	memcpy(c->part, fresh->part, sizeof(c->part));
 	c->n_part = fresh->n_part;
+	c->tls.ticket_secret_line = fresh->tls.ticket_secret_line;
 	/* Judged as it is in the file, before its entries are where they stay. */
 	if (listener_places_keep(runs, c, err, errlen) &&
 	    listeners_prepared(runs, c, err, errlen) && others_prepared(runs, c, err, errlen) &&
-	    rates_prepared(runs, c, err, errlen) && fits_together(c, err, errlen) &&
-	    config_places_keep(runs, c, err, errlen))
-		return c;
+	    rates_prepared(runs, c, err, errlen)) {
+		if (!fits_together(c, err, errlen))
+			port_waits(runs, fresh, err, errlen);
+		else if (config_places_keep(runs, c, err, errlen))
+			return c;
+	}
 	config_free(c);
 	return NULL;
 }

@@ -243,9 +243,8 @@ static const struct schema_key keys_tls[] = {
 	  .why = "both processes reckon with it, each by itself",
 	  .help = "how long a session may be resumed, and how often ticket keys change" },
 	{ "ticket-secret", SCHEMA_STRING, STRING(config_tls, ticket_secret, 0), .def = "",
-	  .applied = APPLIED_CP, .lost = "sessions that tickets of the old secret would resume: these clients do a whole handshake",
-	  .why = "keys of tickets are made of it at the start",
-	  .help = "file with 32 bytes or more that nodes share, so that tickets of one are good at all; empty: made beside control.state" },
+	  .applied = APPLIED_LIVE, .lost = "sessions that tickets of the old secret would resume: these clients do a whole handshake",
+	  .help = "file with 32 bytes or more that nodes share, so that tickets of one are good at all; empty: made beside control.state; a reload reads it again" },
 	{ "provider", SCHEMA_STRING, STRING(config_tls, provider, 0), .def = "",
 	  .why = "OpenSSL loads it once",
 	  .help = "OpenSSL provider for the private-key operations of handshakes, such as qatprovider: name, or path of its shared object; empty: none" },
@@ -337,7 +336,6 @@ static const struct schema_key keys_route[] = {
 
 static const struct schema_key keys_port[] = {
 	{ "name", SCHEMA_STRING, STRING(config_port, name, 1),
-	  .why = "each port, one for a VLAN as well, has its counters in the shared memory and its queues and tables in every worker, which are laid out once",
 	  .help = "name in tables and counters" },
 	{ "device", SCHEMA_STRING, STRING(config_port, device, 1),
 	  .why = "a device is set up once, before packets are taken from it",
@@ -435,10 +433,17 @@ static const struct schema_key keys_ng_proxy[] = {
 	{ .name = NULL }
 };
 
+static const char *const controller_transport[] = { "udp", "tcp", "tls", NULL };
+
 static const struct schema_key keys_h248_controller[] = {
 	{ "address", SCHEMA_ADDR, FIELD(config_h248_controller, addr), .help = "of the controller" },
 	{ "port", SCHEMA_UINT, FIELD(config_h248_controller, port),
-	  .min = 1, .max = 65535, .def = "2944", .help = "its UDP port" },
+	  .min = 1, .max = 65535, .def = "2944", .help = "its port; 2945 by custom where it is TLS" },
+	{ "transport", SCHEMA_ENUM, FIELD(config_h248_controller, transport),
+	  .names = controller_transport, .def = "udp",
+	  .help = "tcp and tls: in packets of TPKT, over a connection that the gateway makes" },
+	{ "name", SCHEMA_STRING, STRING(config_h248_controller, name, 0), .def = "",
+	  .help = "that its certificate must have, for transport tls; empty: it must have the address" },
 	{ .name = NULL }
 };
 
@@ -462,7 +467,11 @@ static const struct schema_key keys_gateway[] = {
 	{ "urgent-contexts", SCHEMA_UINT, FIELD(config_gateway, urgent),
 	  .min = 0, .max = 1 << 22, .def = "0", .unit = "contexts a worker",
 	  .applied = APPLIED_LIVE, .lost = "nothing; it is of contexts that are added from then on",
-	  .help = "of contexts: others get none of the last, which are for calls that their controller marks as emergency, priority or urgent" },
+	  .help = "of contexts: others get none of the last, which are for calls that their controller marks as emergency, priority or urgent; as large a part is kept of streams and srtp" },
+	{ "urgent-ports", SCHEMA_UINT, FIELD(config_gateway, urgent_ports),
+	  .min = 0, .max = 1 << 15, .def = "0", .unit = "pairs of ports, of a worker's share of each relay address of a realm",
+	  .applied = APPLIED_LIVE, .lost = "nothing; it is of ports that are given from then on",
+	  .help = "others get none of the last, TURN's clients neither" },
 	{ "streams", SCHEMA_UINT, FIELD(config_gateway, streams),
 	  .min = 0, .max = 1 << 22, .def = "1024", .unit = "contexts a worker",
 	  .applied = APPLIED_DP,
@@ -497,15 +506,14 @@ static const struct schema_key keys_gateway[] = {
 	{ "inactivity", SCHEMA_UINT, FIELD(config_gateway, inactivity),
 	  .min = 0, .max = 86400, .def = "60", .unit = "seconds",
 	  .applied = APPLIED_LIVE, .lost = "nothing; it is of contexts that are added from then on",
-	  .help = "silence of both remotes of UDP that ends a context, unless told otherwise; 0: none does" },
+	  .help = "silence of both remotes of UDP that ends a context, unless told otherwise; 0: none does, nor does a browser that is gone (RFC 7675)" },
 	{ "delete-delay", SCHEMA_UINT, FIELD(config_gateway, delete_delay),
 	  .min = 0, .max = 3600, .def = "30", .unit = "seconds",
 	  .applied = APPLIED_LIVE, .lost = "nothing; it is of calls that are deleted from then on",
 	  .help = "a call that ng deletes goes on for so long, and an offer or answer of it takes that back, unless told otherwise" },
 	{ "events", SCHEMA_UINT, FIELD(config_gateway, events),
 	  .min = 16, .max = 1 << 20, .def = "4096", .unit = "events",
-	  .applied = APPLIED_CP, .lost = "events that no controller has fetched",
-	  .why = "the ring of events is made once",
+	  .applied = APPLIED_LIVE, .lost = "nothing; of fewer, the oldest events that no controller has fetched",
 	  .help = "kept for controllers that fetch them; the oldest goes" },
 	{ "ng-address", SCHEMA_ADDR, FIELD(config_gateway, ng_addr), .def = "127.0.0.1",
 	  .applied = APPLIED_LIVE, .lost = "connections over WebSocket of controllers, if it changes where they are served",
@@ -529,30 +537,40 @@ static const struct schema_key keys_gateway[] = {
 	  .help = "SIP proxies that are told of calls that end without an order: nothing came for gateway.inactivity, an operator ended them, the node was drained; by XML-RPC, dlg.terminate_dlg of Kamailio's dialog module, one after the other until one knows the dialogue" },
 	{ "h248-controllers", SCHEMA_MAP, LIST(config_gateway, h248_controller, n_h248_controller, 0, CONFIG_H248_CONTROLLERS_MAX),
 	  .def = "[]", .keys = keys_h248_controller,
-	  .applied = APPLIED_CP, .lost = "nothing; a controller is registered with anew",
-	  .why = "its association is made once",
-	  .help = "controllers by H.248 in text over UDP, the most wanted first: the first that answers is in charge; none: no H.248" },
+	  .applied = APPLIED_LIVE, .lost = "nothing; who is in charge stays, if the list has it, else it is told so and the next one has its contexts",
+	  .help = "controllers by H.248 in text, the most wanted first: the first that answers is in charge; none: no H.248" },
 	{ "h248-address", SCHEMA_ADDR, FIELD(config_gateway, h248_addr), .def = "127.0.0.1",
-	  .applied = APPLIED_CP, .lost = "nothing; a controller is registered with anew",
-	  .why = "its association is made once",
+	  .applied = APPLIED_LIVE, .lost = "nothing; the controller is told that the gateway is gone, and registered with anew",
 	  .help = "ours towards them, of the kernel's sockets" },
 	{ "h248-port", SCHEMA_UINT, FIELD(config_gateway, h248_port),
 	  .min = 1, .max = 65535, .def = "2944",
-	  .applied = APPLIED_CP, .lost = "nothing; a controller is registered with anew",
-	  .why = "its association is made once",
+	  .applied = APPLIED_LIVE, .lost = "nothing; the controller is told that the gateway is gone, and registered with anew",
 	  .help = "our UDP port" },
 	{ "h248-name", SCHEMA_STRING, STRING(config_gateway, h248_name, 0), .def = "",
-	  .applied = APPLIED_CP, .lost = "nothing; a controller is registered with anew",
-	  .why = "its association is made once",
+	  .applied = APPLIED_LIVE, .lost = "nothing; the controller is told that the gateway is gone, and registered with anew",
 	  .help = "the host name that they know the gateway by; empty: its address" },
 	{ "h248-profile", SCHEMA_STRING, STRING(config_gateway, h248_profile, 1), .def = "threegiq/1",
-	  .applied = APPLIED_CP, .lost = "nothing; a controller is registered with anew",
-	  .why = "its association is made once",
+	  .applied = APPLIED_LIVE, .lost = "nothing; the controller is registered with anew",
 	  .help = "name and version of the profile that the gateway offers" },
 	{ "h248-brief", SCHEMA_BOOL, FIELD(config_gateway, h248_brief), .def = "false",
-	  .applied = APPLIED_CP, .lost = "nothing; a controller is registered with anew",
-	  .why = "its association is made once",
+	  .applied = APPLIED_LIVE,
 	  .help = "messages in the short form in place of the long one; both are read" },
+	{ "h248-names", SCHEMA_STRING, STRING(config_gateway, h248_names, 0), .def = "",
+	  .applied = APPLIED_LIVE, .lost = "nothing; names are of messages that come and go from then on",
+	  .help = "file with names of packages and their items that controllers have otherwise than cp/h248/mg_names.def, a line each: the name there, the name on the wire; empty: none" },
+	{ "h248-overload", SCHEMA_UINT, FIELD(config_gateway, h248_overload),
+	  .min = 1, .max = 100, .def = "90", .unit = "percent of contexts, or of 20,000 transactions a second",
+	  .applied = APPLIED_LIVE, .lost = "nothing",
+	  .help = "that are used when a controller that asks for it (ocp/mg_overload) is told at each Add that it is too much; what urgent-contexts keeps is not counted as there" },
+	{ "h248-certificate", SCHEMA_STRING, STRING(config_gateway, h248_certificate, 0), .def = "",
+	  .applied = APPLIED_LIVE, .lost = "nothing; it is of connections that are made from then on",
+	  .help = "ours towards controllers by TLS, PEM, with its chain" },
+	{ "h248-key", SCHEMA_STRING, STRING(config_gateway, h248_key, 0), .def = "",
+	  .applied = APPLIED_LIVE, .lost = "nothing; it is of connections that are made from then on",
+	  .help = "its private key, PEM" },
+	{ "h248-ca", SCHEMA_STRING, STRING(config_gateway, h248_ca, 0), .def = "",
+	  .applied = APPLIED_LIVE, .lost = "nothing; it is of connections that are made from then on",
+	  .help = "CAs of their certificates, PEM, and revocation lists if wanted" },
 	{ "hep", SCHEMA_MAP, LIST(config_gateway, hep, n_hep, 0, CONFIG_HEP_MAX),
 	  .def = "[]", .keys = keys_hep,
 	  .help = "servers, such as Homer's or Kamailio's sipcapture, that hear by HEP3 how calls were heard: loss, jitter, round trip and MOS of RTP when a context ends, and each records.update-minutes" },
@@ -647,9 +665,8 @@ static const struct schema_key keys_turn[] = {
 static const struct schema_key keys_auth[] = {
 	{ "users-db", SCHEMA_STRING, STRING(config_auth, users_db, 1),
 	  .def = "/var/lib/fairlead/users.db",
-	  .applied = APPLIED_CP,
-	  .why = "the database is open",
-	  .help = "SQLite file of users, made if it is not there" },
+	  .applied = APPLIED_LIVE, .lost = "users who are in the old file alone: they can refresh nothing any more",
+	  .help = "SQLite file of users and pre-shared keys, made at a start if it is not there; a reload takes up another one, which must be there" },
 	{ "rest-secrets", SCHEMA_SECRET,
 	  LIST(config_auth, rest_secret, n_rest_secret, 0, CONFIG_SECRETS_MAX),
 	  .min = 1, .max = CONFIG_STR_MAX - 1, .def = "[]",
@@ -668,6 +685,42 @@ static const struct schema_key keys_auth[] = {
 	  .min = 1, .max = 86400, .def = "600", .unit = "seconds",
 	  .applied = APPLIED_LIVE, .lost = "nothing; clients whose nonce is older are told a new one",
 	  .help = "after it a client is told 438 and uses the new nonce" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_ipsec[] = {
+	{ "addresses", SCHEMA_ADDR, LIST(config_ipsec, addr, n_addr, 0, CONFIG_IPSEC_MAX), .def = "[]",
+	  .why = "the way out of these addresses is chosen at the start",
+	  .help = "of ours, where phones have IPsec associations: ESP, and ESP in UDP; best addresses that serve nothing else, since all that goes out from them is looked up; none: no IPsec" },
+	{ "udp-port", SCHEMA_UINT, FIELD(config_ipsec, udp_port), .min = 1, .max = 65535, .def = "4500",
+	  .why = "phones send there",
+	  .help = "port of ESP in UDP (RFC 3948), without IKE" },
+	{ "server-port", SCHEMA_UINT, FIELD(config_ipsec, server_port), .min = 1, .max = 65535,
+	  .def = "5063",
+	  .why = "phones are told of it when their associations are made",
+	  .help = "port-s of Security-Server (TS 33.203 7.1): phones' requests come to it, by ESP alone; a listener of TCP or TLS at it passes them on" },
+	{ "client-port", SCHEMA_UINT, FIELD(config_ipsec, client_port), .min = 1, .max = 65535,
+	  .def = "5062",
+	  .why = "phones are told of it when their associations are made",
+	  .help = "port-c of Security-Server: requests to phones go out from it, by ESP alone" },
+	{ "sip-port", SCHEMA_UINT, FIELD(config_ipsec, sip_port), .min = 0, .max = 65535, .def = "0",
+	  .why = "a back end knows phones by these ports",
+	  .help = "the first port that SIP in UDP of phones goes on to a back end from, one for each of ipsec.phones of each worker: by it the back end knows a phone, and reaches it; 0: SIP in UDP is not passed on" },
+	{ "inner", SCHEMA_PREFIX, LIST(config_ipsec, inner, n_inner, 0, CONFIG_IPSEC_MAX), .def = "[]",
+	  .why = "what phones have inside is judged by it",
+	  .help = "blocks of addresses that phones have inside tunnels: nothing from or to these goes without ESP" },
+	{ "phones", SCHEMA_UINT, FIELD(config_ipsec, phones), .min = 1, .max = 1 << CTL_IPSEC_SLOT_BITS,
+	  .def = "1024", .unit = "phones a worker",
+	  .why = "its table is made once, of dataplane.memory-mb",
+	  .help = "sets of associations; one that registers again has two of them for a while" },
+	{ "window", SCHEMA_UINT, FIELD(config_ipsec, window), .min = 32, .max = 448, .def = "64",
+	  .unit = "packets", .applied = APPLIED_CP, .lost = "nothing; it is of associations that are made from then on",
+	  .why = "it is told with each association",
+	  .help = "how much later than others a packet of ESP may come (RFC 4303 3.4.3)" },
+	{ "keepalive", SCHEMA_UINT, FIELD(config_ipsec, keepalive), .min = 0, .max = 3600, .def = "20",
+	  .unit = "seconds",
+	  .why = "it is read at the start",
+	  .help = "of silence towards a phone behind a NAT, after which a keep-alive of ESP in UDP is sent (RFC 3948 4); 0: none" },
 	{ .name = NULL }
 };
 
@@ -710,7 +763,8 @@ static const struct schema_key keys_control[] = {
 	{ "contexts", SCHEMA_STRING, STRING(config_control, contexts, 1),
 	  .def = "/run/fairlead/contexts.state",
 	  .why = "the file is mapped",
-	  .help = "file of contexts, likewise; not used without gateway.contexts" },
+	  .help = "file of contexts, likewise; not used without gateway.contexts; beside it, with .h248 "
+		  "behind its name, one of what goes on with controllers of H.248" },
 	{ "term-drain", SCHEMA_UINT, FIELD(config_control, term_drain),
 	  .min = 0, .max = 604800, .def = "0", .unit = "seconds",
 	  .applied = APPLIED_LIVE,
@@ -768,35 +822,69 @@ static const struct schema_key keys_management[] = {
 	{ .name = NULL }
 };
 
-static const struct schema_key keys_radius_server[] = {
-	{ "address", SCHEMA_ADDR, FIELD(config_radius_server, addr), .help = "of the server" },
-	{ "port", SCHEMA_UINT, FIELD(config_radius_server, port),
-	  .min = 1, .max = 65535, .def = "1813", .help = "its UDP port" },
-	{ "secret-file", SCHEMA_STRING, STRING(config_radius_server, secret, 1),
-	  .help = "file whose only line is the secret that is shared with it, of mode 0600" },
-	{ .name = NULL }
-};
+#define RADIUS_SERVER(n)                                                                                \
+	{                                                                                               \
+		{ "address", SCHEMA_ADDR, FIELD(config_radius_server, addr), .help = "of the server" }, \
+		{ "port", SCHEMA_UINT, FIELD(config_radius_server, port),                               \
+		  .min = 1, .max = 65535, .def = n, .help = "its UDP port" },                            \
+		{ "secret-file", SCHEMA_STRING, STRING(config_radius_server, secret, 1),                \
+		  .help = "file whose only line is the secret that is shared with it, of mode 0600" },  \
+		{ .name = NULL }                                                                        \
+	}
+static const struct schema_key keys_radius_server[] = RADIUS_SERVER("1813");
 
 static const struct schema_key keys_radius[] = {
 	{ "servers", SCHEMA_MAP, LIST(config_radius, server, n_server, 0, CONFIG_RADIUS_MAX),
 	  .def = "[]", .keys = keys_radius_server,
-	  .why = "requests under way are of a server",
+	  .lost = "nothing; records that wait are told to the servers that are there then; with none they are lost",
 	  .help = "that hear when allocations start, go on (records.update-minutes) and stop, RFC 2866; the next is asked where one does not answer; none: no accounting" },
 	{ "nas-identifier", SCHEMA_STRING, STRING(config_radius, nas_identifier, 0), .def = "",
-	  .why = "requests under way have it",
 	  .help = "NAS-Identifier; empty: the name of the machine" },
 	{ "timeout", SCHEMA_UINT, FIELD(config_radius, timeout),
 	  .min = 1, .max = 60, .def = "2", .unit = "seconds",
-	  .why = "requests under way are timed by it",
 	  .help = "that an answer is waited for" },
 	{ "tries", SCHEMA_UINT, FIELD(config_radius, tries),
 	  .min = 1, .max = 10, .def = "2",
-	  .why = "requests under way are counted by it",
 	  .help = "of each server, before the next is asked; a record stays at the head of the queue until one has answered" },
 	{ "queue", SCHEMA_UINT, .pow2 = true, FIELD(config_radius, queue),
 	  .min = 64, .max = 1 << 20, .def = "16384", .unit = "records",
-	  .why = "the queue is made once",
+	  .applied = APPLIED_LIVE, .lost = "nothing; of fewer, no more are taken until those that wait fit",
 	  .help = "that wait for the servers, about 700 bytes each; when they are further behind, the newest is lost and counted" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_aka_server[] = RADIUS_SERVER("1812");
+
+#define AKA_ATTRIBUTE(key, member, n, text)                                                       \
+	{ key, SCHEMA_UINT, FIELD(config_aka_attributes, member), .min = 1, .max = 255, .def = n, \
+	  .help = text }
+static const struct schema_key keys_aka_attributes[] = {
+	AKA_ATTRIBUTE("rand", rand, "1", "RAND, 16 bytes, both ways"),
+	AKA_ATTRIBUTE("autn", autn, "2", "AUTN, 16 bytes"),
+	AKA_ATTRIBUTE("xres", xres, "3", "XRES, 4 to 16 bytes, enciphered (RFC 2868 3.5)"),
+	AKA_ATTRIBUTE("ck", ck, "4", "CK, 16 bytes, enciphered likewise"),
+	AKA_ATTRIBUTE("ik", ik, "5", "IK, 16 bytes, enciphered likewise"),
+	AKA_ATTRIBUTE("auts", auts, "6", "AUTS, 14 bytes, which is sent with RAND"),
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_aka[] = {
+	{ "servers", SCHEMA_MAP, LIST(config_aka, server, n_server, 0, CONFIG_RADIUS_MAX),
+	  .def = "[]", .keys = keys_aka_server,
+	  .lost = "nothing; what is under way is answered by the servers that were asked",
+	  .help = "of RADIUS that give vectors to aka.challenge where it is given none; the next is asked where one does not answer" },
+	{ "nas-identifier", SCHEMA_STRING, STRING(config_aka, nas_identifier, 0), .def = "",
+	  .help = "NAS-Identifier; empty: the name of the machine" },
+	{ "timeout-ms", SCHEMA_UINT, FIELD(config_aka, timeout_ms),
+	  .min = 50, .max = 10000, .def = "1000", .unit = "milliseconds",
+	  .help = "that an answer is waited for" },
+	{ "tries", SCHEMA_UINT, FIELD(config_aka, tries),
+	  .min = 1, .max = 10, .def = "2", .help = "of each server, before the next is asked" },
+	{ "vendor", SCHEMA_UINT, FIELD(config_aka, vendor),
+	  .min = 0, .max = 0xffffff, .def = "0",
+	  .help = "whose attributes have the vector: a private enterprise number of IANA's; 0 is none, and with servers one is needed" },
+	{ "attributes", SCHEMA_MAP, FIELD(config_aka, attributes), .keys = keys_aka_attributes,
+	  .help = "numbers of that vendor's attributes" },
 	{ .name = NULL }
 };
 
@@ -821,7 +909,7 @@ static const struct schema_key keys_records[] = {
 	  .help = "the same lines go to the system's log, or journal, as daemon.info" },
 	{ "queue", SCHEMA_UINT, .pow2 = true, FIELD(config_records, queue),
 	  .min = 64, .max = 1 << 20, .def = "16384", .unit = "records",
-	  .why = "the queue is made once",
+	  .applied = APPLIED_LIVE, .lost = "nothing; of fewer, no more are taken until those that wait are written",
 	  .help = "that wait for the disk and for controllers that ask, about 700 bytes each; when the disk is further behind, records are lost and counted" },
 	{ .name = NULL }
 };
@@ -846,7 +934,9 @@ const struct schema_key schema_top[] = {
 	  .applied = APPLIED_BOTH, .lost = "nothing; connections that have reached a back end stay there until they end",
 	  .help = "what else than TURN is reached through listeners for TLS and TCP" },
 	{ "ports", SCHEMA_MAP, LIST(config, port, n_port, 1, CTL_PORTS_MAX), .keys = keys_port,
-	  .applied = APPLIED_DP, .help = "network ports" },
+	  .applied = APPLIED_DP,
+	  .why = "each port, one for a VLAN as well, has its counters in the shared memory and its queues and tables in every worker, which are laid out once",
+	  .help = "network ports" },
 	{ "listeners", SCHEMA_MAP, LIST(config, listener, n_listener, 1, CTL_LISTENERS_MAX),
 	  .keys = keys_listener,
 	  .applied = APPLIED_BOTH, .lost = "nothing, in whatever order they stand; when one is removed, or its address, port or transport is another: its clients' allocations and connections. The first one at a relay's address, for TLS, or for TCP of a port, is added by a restart of fairlead-dp", .help = "where clients reach the relay" },
@@ -858,6 +948,8 @@ const struct schema_key schema_top[] = {
 	  .applied = APPLIED_BOTH, .lost = "nothing; when one is removed: its contexts; another domain is of terminations that begin from then on", .help = "networks that the terminations of contexts are in" },
 	{ "gateway", SCHEMA_MAP, FIELD(config, gateway), .keys = keys_gateway,
 	  .applied = APPLIED_LIVE, .help = "the access gateway: contexts of two terminations, and who controls them" },
+	{ "ipsec", SCHEMA_MAP, FIELD(config, ipsec), .keys = keys_ipsec,
+	  .applied = APPLIED_DP, .help = "IPsec associations with phones of an IMS" },
 	{ "turn", SCHEMA_MAP, FIELD(config, turn), .keys = keys_turn,
 	  .applied = APPLIED_LIVE, .help = "allocations: lifetimes and quotas" },
 	{ "auth", SCHEMA_MAP, FIELD(config, auth), .keys = keys_auth,
@@ -871,7 +963,9 @@ const struct schema_key schema_top[] = {
 	{ "records", SCHEMA_MAP, FIELD(config, records), .keys = keys_records,
 	  .applied = APPLIED_CP, .help = "records of who had which address, when" },
 	{ "radius", SCHEMA_MAP, FIELD(config, radius), .keys = keys_radius,
-	  .applied = APPLIED_CP, .help = "accounting of allocations by RADIUS" },
+	  .applied = APPLIED_LIVE, .help = "accounting of allocations by RADIUS" },
+	{ "aka", SCHEMA_MAP, FIELD(config, aka), .keys = keys_aka,
+	  .applied = APPLIED_LIVE, .help = "vectors of AKA from a home network, by RADIUS" },
 	{ .name = NULL }
 };
 /* clang-format on */

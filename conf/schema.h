@@ -133,6 +133,13 @@ bool config_place_add(struct config_reader *r, const void *field, unsigned line)
  */
 bool config_is_read(const struct config_reader *r, const char *key);
 
+/* Where each key of a file stands: what a reader found, which is taken from it. */
+struct config_lines *config_lines_take(struct config_reader *r);
+void config_lines_free(struct config_lines *l);
+/* Of a key, the first entry of its list, or else the map that it is in; 0: in no file. l may be
+ * NULL. */
+unsigned config_lines_find(const struct config_lines *l, const char *key);
+
 /* Takes the values of keys that are live, and what config_check() made of them. */
 void config_take_live(struct config *c, const struct config *from);
 
@@ -151,5 +158,6 @@ void config_check_tls_sizes(struct config_reader *r);
 bool config_domain_refer(struct config_reader *r, const char *name, uint16_t *index);
 void config_check_gateway(struct config_reader *r); /* likewise, once relays are */
 void config_check_gateway_sizes(struct config_reader *r);
+void config_check_ipsec(struct config_reader *r); /* once listeners are */
 
 #endif

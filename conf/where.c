@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "schema.h"
 
+#include <stdlib.h>
+
 /* Names of the files of a configuration, and of lines in them. */
 
 void config_parts_dir(const struct config *c, char *text, size_t len)
@@ -32,4 +34,49 @@ struct config_where config_where(const struct config *c, uint32_t line)
 	if (line_number(line))
 		snprintf(w.text + len, sizeof(w.text) - len, ":%u", line_number(line));
 	return w;
+}
+
+struct config_lines {
+	size_t n;
+	struct config_place *place;
+};
+
+struct config_lines *config_lines_take(struct config_reader *r)
+{
+	struct config_lines *l = malloc(sizeof(*l));
+
+	if (l)
+		*l = (struct config_lines){ r->n_place, r->place };
+	else
+		free(r->place);
+	r->place = NULL;
+	r->n_place = r->cap_place = 0;
+	return l;
+}
+
+void config_lines_free(struct config_lines *l)
+{
+	if (l)
+		free(l->place);
+	free(l);
+}
+
+/* Of the first key that is `key` as far as len, and then ends or goes on as one of next does. */
+static unsigned line_of(const struct config_lines *l, const char *key, size_t len, const char *next)
+{
+	for (size_t i = 0; l && i < l->n; i++) {
+		const char *at = l->place[i].key;
+
+		if (strncmp(at, key, len) == 0 && (at[len] == '\0' || strchr(next, at[len])))
+			return l->place[i].line;
+	}
+	return 0;
+}
+
+unsigned config_lines_find(const struct config_lines *l, const char *key)
+{
+	const char *dot = strrchr(key, '.');
+	const unsigned line = line_of(l, key, strlen(key), "[");
+
+	return line || !dot ? line : line_of(l, key, (size_t)(dot - key), ".");
 }

@@ -2,6 +2,7 @@
 #include "adopt.h"
 
 #include "context/gateway_link.h"
+#include "ipsec/phones.h"
 #include "log.h"
 #include "session.h"
 
@@ -17,7 +18,8 @@ struct adopt_redirect {
 
 bool adopt_due(const struct server *s)
 {
-	return table_partial(s->table) || (s->gateway && gate_partial(s->gateway));
+	return table_partial(s->table) || (s->gateway && gate_partial(s->gateway)) ||
+	       phones_partial(s->phones);
 }
 
 static struct table_alloc *record_make(struct server *s, uint32_t worker,
@@ -86,7 +88,9 @@ bool adopt_session(struct server *s, uint32_t worker, const struct evt_session *
 {
 	struct table_alloc *a = table_find_sid(s->table, worker, e->sid);
 
-	if (!table_partial(s->table) || server_now(s) >= e->expiry)
+	if (!table_partial(s->table)) /* others are asked for */
+		return a != NULL;
+	if (server_now(s) >= e->expiry)
 		return false;
 	if (e->flags & SESSION_REDIRECT)
 		return a || redirect_keep(s, worker, e);
@@ -143,6 +147,8 @@ void adopt_done(struct server *s)
 	table_whole(s->table);
 	if (s->gateway)
 		gate_whole(s->gateway);
+	if (s->phones)
+		phones_whole(s->phones);
 	if (s->stats.allocs_adopted)
 		log_line("%llu allocations are taken over from the dataplane",
 			 (unsigned long long)s->stats.allocs_adopted);

@@ -3,6 +3,7 @@
 
 #include "adopt.h"
 #include "context/gateway_link.h"
+#include "ipsec/phones.h"
 #include "log.h"
 #include "session.h"
 #include "tls/psk_lookup.h"
@@ -102,6 +103,10 @@ bool dispatch_event(struct server *s, uint32_t worker, const union ctl_evt *e)
 		return asks_event(&s->neighbours, worker, e);
 	case EVT_PING:
 		return asks_event(&s->pings, worker, e);
+	case EVT_IPSEC:
+		/* What is asked is also refused where it is gone. */
+		return (e->hdr.seq && asks_event(&s->phone_asks, worker, e)) ||
+		       (s->phones && phones_event(s->phones, worker, &e->ipsec));
 	case EVT_AUDITED: /* the link's own */
 	case EVT_END_LOST:
 	case EVT_SYNCED:
@@ -111,14 +116,26 @@ bool dispatch_event(struct server *s, uint32_t worker, const union ctl_evt *e)
 	return false;
 }
 
+static enum dplink_work replay_step(struct server *s, uint32_t worker, struct dplink_cursor *cur)
+{
+	switch (cur->of) {
+	case DPLINK_SESSIONS:
+		return session_replay(s, worker, cur);
+	case DPLINK_CONTEXTS:
+		return s->gateway ? gate_replay(s->gateway, worker, cur) : DPLINK_IDLE;
+	case DPLINK_PHONES:
+		break;
+	}
+	return s->phones ? phones_replay(s->phones, worker, cur) : DPLINK_IDLE;
+}
+
 enum dplink_work dispatch_replay(struct server *s, uint32_t worker, struct dplink_cursor *cur)
 {
-	if (!cur->contexts) {
-		enum dplink_work work = session_replay(s, worker, cur);
+	for (;;) {
+		const enum dplink_work work = replay_step(s, worker, cur);
 
-		if (work != DPLINK_IDLE || !s->gateway)
+		if (work != DPLINK_IDLE || cur->of == DPLINK_PHONES)
 			return work;
-		*cur = (struct dplink_cursor){ .contexts = true };
+		*cur = (struct dplink_cursor){ .of = cur->of + 1 };
 	}
-	return gate_replay(s->gateway, worker, cur);
 }

@@ -259,7 +259,7 @@ bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uin
 		return false;
 	if (dplink_room(l, worker) == 0) {
 		if (type == CMD_SEND || type == CMD_PSK || type == CMD_CONTEXT_AUDIT ||
-		    type == CMD_TRACE) {
+		    type == CMD_IPSEC_AUDIT || type == CMD_TRACE) {
 			l->stats.replies_full++;
 		} else {
 			l->stats.commands_full++;

@@ -30,8 +30,8 @@ enum dplink_work {
 
 /* How far the replay of what a worker has has come. Zero at its start. */
 struct dplink_cursor {
-	bool contexts;	/* all sessions were sent: of contexts */
-	uint32_t slot;	/* session or context */
+	enum { DPLINK_SESSIONS, DPLINK_CONTEXTS, DPLINK_PHONES } of; /* one after the other */
+	uint32_t slot;						     /* of these */
 	uint32_t sent;	/* of that session's commands, */
 	uint32_t total; /* of which there were so many when it was begun */
 };

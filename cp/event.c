@@ -91,6 +91,14 @@ static const char *ping_invalid(const struct config *c, const struct evt_ping *e
 		   : "an answer to a ping that cannot be";
 }
 
+static const char *ipsec_invalid(const struct config *c, const struct evt_ipsec *e)
+{
+	return c->ipsec.n_addr && e->what < IPSEC_EVENTS && e->why < REFUSALS && e->s.id.gen &&
+		       e->s.id.slot < c->ipsec.phones && e->s.n_lanes <= CTL_IPSEC_LANES
+		   ? NULL
+		   : "IPsec associations that cannot be";
+}
+
 const char *event_invalid(const struct config *c, const union ctl_evt *e)
 {
 	switch ((enum ctl_evt_type)e->hdr.type) {
@@ -118,6 +126,8 @@ const char *event_invalid(const struct config *c, const union ctl_evt *e)
 		return neighbours_invalid(c, &e->neighbours);
 	case EVT_PING:
 		return ping_invalid(c, &e->ping);
+	case EVT_IPSEC:
+		return ipsec_invalid(c, &e->ipsec);
 	case EVT_SESSION_REFUSED:
 	case EVT_PEER_REFUSED:
 	case EVT_SYNCED:

@@ -50,6 +50,17 @@ void log_bucket_line(struct log_bucket *b, const char *fmt, ...)
 	va_end(ap);
 }
 
+void log_always(const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "fairlead-cp: %s\n", text);
+}
+
 const char *log_text(const void *text, size_t len, char out[LOG_TEXT_MAX])
 {
 	const char *s = text;

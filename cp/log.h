@@ -4,7 +4,8 @@
 
 /*
  * Messages to the operator: one sentence a line on standard error. At most LOG_BURST lines at once
- * and LOG_RATE a second; what is held back is counted and told with the next line that goes.
+ * and LOG_RATE a second, but for log_always(); what is held back is counted and told with the next
+ * line that goes.
  */
 #include "../lib/meter.h"
 
@@ -25,6 +26,9 @@ struct log_bucket {
 __attribute__((format(printf, 1, 2))) void log_line(const char *fmt, ...);
 __attribute__((format(printf, 2, 3))) void log_bucket_line(struct log_bucket *b, const char *fmt,
 							   ...);
+
+/* A line that is never held back: of what somebody did who may do it. */
+__attribute__((format(printf, 1, 2))) void log_always(const char *fmt, ...);
 
 /*
  * What a stranger wrote, for a line: printable ASCII without quotes and backslashes, the rest as

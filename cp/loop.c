@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { BLOCKED_US = 100 }; /* until a full command ring is looked at again */
+enum {
+	BLOCKED_US = 100,   /* until a full command ring is looked at again */
+	PATIENCE_MS = 1000, /* until the service manager is asked for more of it */
+};
 
 struct loop {
 	struct event_base *base;
@@ -22,8 +25,9 @@ struct loop {
 	struct event *tick;
 	struct event *watchdog; /* NULL: the service manager does not watch */
 	struct event *term, *interrupt, *hangup;
-	uint64_t tick_us; /* when the timer of the wheel is due; 0: not yet known */
-	uint64_t stop_ms; /* it drains, and stops then; 0: it does not */
+	uint64_t tick_us;     /* when the timer of the wheel is due; 0: not yet known */
+	uint64_t stop_ms;     /* it drains, and stops then; 0: it does not */
+	uint64_t patience_ms; /* when the service manager is to be asked for more of it */
 };
 
 uint64_t loop_now_ms(void)
@@ -48,9 +52,19 @@ static void stop(struct loop *l, const char *why)
 	event_base_loopbreak(l->base);
 }
 
+/* The service manager would end us after its own time, whatever control.term-drain is. */
+static void patience_ask(struct loop *l)
+{
+	if (l->server->now_ms < l->patience_ms)
+		return;
+	l->patience_ms = l->server->now_ms + PATIENCE_MS;
+	notify("EXTEND_TIMEOUT_USEC=10000000\n");
+}
+
 /* control.term-drain: not for longer than anything is left. */
 static void stop_drained(struct loop *l)
 {
+	patience_ask(l);
 	if (drain_left(l->server) == 0)
 		stop(l, "drained");
 	else if (l->server->now_ms >= l->stop_ms)

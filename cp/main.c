@@ -2,6 +2,7 @@
 /* fairlead-cp: the control process. */
 #include "adopt.h"
 #include "admin/context_events.h"
+#include "admin/ipsec_events.h"
 #include "admin/describe.h"
 #include "admin/manage.h"
 #include "admin/metrics.h"
@@ -13,12 +14,15 @@
 #include "cost.h"
 #include "cpus.h"
 #include "context/gateway.h"
+#include "ipsec/phones.h"
 #include "context/gateway_link.h"
 #include "h248/mg.h"
 #include "ng/ng.h"
 #include "log.h"
 #include "loop.h"
+#include "parts.h"
 #include "record/hep.h"
+#include "aka/vectors.h"
 #include "record/radius.h"
 #include "record/records.h"
 #include "tls/agent.h"
@@ -166,42 +170,6 @@ static void report_bug(const struct ctl_bug *b)
 	log_line("%s at %s: %s", b->warn ? "WARN" : "BUG", b->where, b->expr);
 }
 
-static bool takes_psk(const struct config *c)
-{
-	bool any = false;
-
-	for (unsigned i = 0; i < c->n_domain; i++)
-		any |= !c->domain[i].gone && c->domain[i].psk;
-	return any;
-}
-
-/* ---- what is made of keys, and made anew at a reload ---- */
-
-static bool prepare_auth(void *arg, const struct config *c, char *err, size_t errlen)
-{
-	const struct server *s = arg;
-
-	return auth_prepare(s->auth, c, err, errlen);
-}
-
-static void finish_auth(void *arg, bool apply)
-{
-	struct server *s = arg;
-
-	auth_finish(s->auth, apply);
-	s->challenge_len = request_challenge_len(s);
-}
-
-static bool prepare_records(void *arg, const struct config *c, char *err, size_t errlen)
-{
-	return records_prepare(arg, &c->records, err, errlen);
-}
-
-static void finish_records(void *arg, bool apply)
-{
-	records_finish(arg, apply);
-}
-
 static bool prepare_hep(void *arg, const struct config *c, char *err, size_t errlen)
 {
 	return hep_prepare(arg, c, err, errlen);
@@ -212,112 +180,35 @@ static void finish_hep(void *arg, bool apply)
 	hep_finish(arg, apply);
 }
 
-/* Once a domain takes pre-shared keys, there is a store of them; it stays if none does any more. */
-static bool prepare_psk(void *arg, const struct config *c, char *err, size_t errlen)
+static bool vectors_start(struct server *s, struct event_base *base, char *err, size_t errlen)
 {
-	struct server *s = arg;
-
-	if (!s->psk && takes_psk(c))
-		s->psk = psk_open(c->auth.users_db, 0, err, errlen);
-	return s->psk || !takes_psk(c);
-}
-
-static bool prepare_metrics(void *arg, const struct config *c, char *err, size_t errlen)
-{
-	return metrics_prepare(arg, c, err, errlen);
-}
-
-static void finish_metrics(void *arg, bool apply)
-{
-	metrics_finish(arg, apply);
-}
-
-static bool prepare_manage(void *arg, const struct config *c, char *err, size_t errlen)
-{
-	return manage_prepare(arg, c, err, errlen);
-}
-
-static void finish_manage(void *arg, bool apply)
-{
-	manage_finish(arg, apply);
-}
-
-static bool prepare_ng(void *arg, const struct config *c, char *err, size_t errlen)
-{
-	return ng_prepare(arg, c, err, errlen);
-}
-
-static void finish_ng(void *arg, bool apply)
-{
-	ng_finish(arg, apply);
-}
-
-/* Before anything is kept that the files do not know. */
-static void finish_files(void *arg, bool apply)
-{
-	struct server *s = arg;
-
-	if (apply)
-		table_world_add(s->table);
-	if (apply && s->gateway)
-		gate_world_add(s->gateway);
-}
-
-static void finish_removed(void *arg, bool apply)
-{
-	removed_finish(arg, apply);
-}
-
-static bool prepare_ports(void *arg, const struct config *c, char *err, size_t errlen)
-{
-	const struct server *s = arg;
-
-	return ports_prepare(s->ports, c, err, errlen);
-}
-
-static void finish_ports(void *arg, bool apply)
-{
-	struct server *s = arg;
-
-	ports_finish(s->ports, apply, server_now(s));
-}
-
-static void reload_parts(struct server *s, struct metrics *metrics, struct manage *manage)
-{
-	reload_add(s, (struct reload_part){ prepare_auth, finish_auth, s });
-	reload_add(s, (struct reload_part){ prepare_psk, NULL, s });
-	reload_add(s, (struct reload_part){ prepare_records, finish_records, s->records });
-	reload_add(s, (struct reload_part){ prepare_metrics, finish_metrics, metrics });
-	reload_add(s, (struct reload_part){ prepare_manage, finish_manage, manage });
-	reload_add(s, (struct reload_part){ prepare_ng, finish_ng, s->ng });
-	reload_add(s, (struct reload_part){ rpc_roles_prepare, rpc_roles_finish, NULL });
-	reload_add(s, (struct reload_part){ NULL, finish_removed, s });
-	reload_add(s, (struct reload_part){ prepare_ports, finish_ports, s });
-	reload_add(s, (struct reload_part){ NULL, finish_files, s });
+	s->vectors = vectors_open(base, &s->conf->aka, err, errlen);
+	return s->vectors || !*err;
 }
 
 /* The server and its sockets are up: runs until a signal. */
 static int run_loop(struct server *s)
 {
 	struct event_base *base = base_create();
+	struct parts parts = { .s = s, .base = base };
 	char err[2 * CONFIG_STR_MAX];
-	struct metrics *metrics = NULL;
-	struct manage *manage = NULL;
 	struct rpc *rpc = NULL;
 	struct loop *loop = NULL;
 	bool served = false;
 	int rc = 1;
 
 	snprintf(err, sizeof(err), "out of memory for the event loop");
-	if (base && context_events_open(s, base) && records_rpc_open(s, base) &&
-	    trace_open(s, base))
+	if (base && context_events_open(s, base) && ipsec_events_open(s, base) &&
+	    records_rpc_open(s, base) && trace_open(s, base))
 		rpc = rpc_start(s, base, err, sizeof(err));
-	if (rpc && metrics_start(s, base, &metrics, err, sizeof(err)) &&
-	    manage_start(s, base, &manage, err, sizeof(err)))
+	if (rpc && metrics_start(s, base, &parts.metrics, err, sizeof(err)) &&
+	    manage_start(s, base, &parts.manage, err, sizeof(err)))
 		served = ng_start(s, s->gateway, base, &s->ng, err, sizeof(err)) &&
-			 mg_start(s, s->gateway, base, &s->mg, err, sizeof(err));
+			 mg_start(s, s->gateway, base, &s->mg, err, sizeof(err)) &&
+			 vectors_start(s, base, err, sizeof(err));
 	if (served) {
-		reload_parts(s, metrics, manage);
+		s->own_cert[OWN_CERT_H248] = mg_certificate(s->mg);
+		parts_add(&parts);
 		loop = loop_create(base, s);
 	}
 	if (loop) {
@@ -330,7 +221,7 @@ static int run_loop(struct server *s)
 	} else if (base && !rpc) {
 		fail_at(s->conf, "control.socket", err);
 	} else {
-		fail_at(s->conf, "control, management or gateway", err);
+		fail_at(s->conf, "control, management, gateway or aka", err);
 	}
 	if (loop)
 		loop_free(loop);
@@ -338,11 +229,14 @@ static int run_loop(struct server *s)
 	s->mg = NULL;
 	ng_stop(s->ng);
 	s->ng = NULL;
-	s->reload.n_parts = 0;
-	metrics_stop(metrics);
-	manage_stop(manage);
+	parts_remove(&parts);
+	vectors_close(s->vectors);
+	s->vectors = NULL;
+	metrics_stop(parts.metrics);
+	manage_stop(parts.manage);
 	rpc_stop(rpc);
 	context_events_close(s);
+	ipsec_events_close(s);
 	records_rpc_close(s);
 	trace_close(s);
 	if (base)
@@ -368,6 +262,41 @@ static void stores_close(struct stores *st)
 	psk_close(st->psk);
 	tls_agent_close(st->tls);
 	auth_close(st->auth);
+}
+
+/* Who accounting is told to, once there is anybody. */
+struct radius_part {
+	struct server *s;
+	struct stores *st;
+	struct radius *first; /* made ready */
+};
+
+static bool prepare_radius(void *arg, const struct config *c, char *err, size_t errlen)
+{
+	struct radius_part *p = arg;
+
+	if (p->st->radius)
+		return radius_prepare(p->st->radius, &c->radius, err, errlen);
+	if (!c->radius.n_server)
+		return true;
+	p->first = radius_open(&c->radius, err, errlen);
+	return p->first != NULL;
+}
+
+static void finish_radius(void *arg, bool apply)
+{
+	struct radius_part *p = arg;
+
+	if (p->st->radius) {
+		radius_finish(p->st->radius, apply);
+	} else if (p->first && apply) {
+		p->st->radius = p->first;
+		p->s->radius = radius_counts(p->first);
+		records_also(p->st->records, radius_take, p->first);
+	} else {
+		radius_close(p->first);
+	}
+	p->first = NULL;
 }
 
 static bool records_begin_all(struct stores *st, const struct config *c, char *err, size_t errlen)
@@ -399,7 +328,7 @@ static bool stores_open(struct stores *st, const struct config *c)
 		fail(err);
 		return false;
 	}
-	if (takes_psk(c) && !(st->psk = psk_open(c->auth.users_db, 0, err, sizeof(err)))) {
+	if (psk_is_wanted(c) && !(st->psk = psk_open(c->auth.users_db, 0, err, sizeof(err)))) {
 		fail_at(c, "auth.users-db", err);
 		return false;
 	}
@@ -421,9 +350,15 @@ static int run_server(struct server *s)
 		if (!s->gateway)
 			return fail_at(s->conf, "control.contexts", err);
 	}
+	if (s->conf->ipsec.n_addr && !(s->phones = phones_new(s))) {
+		gate_close(s->gateway);
+		return fail_at(s->conf, "ipsec.phones", "not enough memory");
+	}
 	if (!adopt_due(s)) /* else when the dataplane has told what it has */
 		ports_resume(s->ports, server_now(s));
 	rc = run_loop(s);
+	phones_free(s->phones);
+	s->phones = NULL;
 	gate_close(s->gateway);
 	s->gateway = NULL;
 	return rc;
@@ -435,6 +370,7 @@ static int run(const char *file)
 	struct config *c = config_load(file, err, sizeof(err));
 	struct stores st;
 	struct server s;
+	struct radius_part radius = { .s = &s, .st = &st };
 	int rc = 1;
 
 	if (!c)
@@ -459,6 +395,8 @@ static int run(const char *file)
 			s.radius = radius_counts(st.radius);
 			s.hep = hep_counts(st.hep);
 			reload_add(&s, (struct reload_part){ prepare_hep, finish_hep, st.hep });
+			reload_add(&s,
+				   (struct reload_part){ prepare_radius, finish_radius, &radius });
 			s.reload.conf = c;
 			rc = run_server(&s);
 			st.psk = s.psk; /* a reload may have opened it */

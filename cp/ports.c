@@ -37,6 +37,7 @@ struct quarantine {
 struct share {
 	struct pair_set set[PAIR_BOTH]; /* of each state but 0: set_of() */
 	struct quarantine quarantine;
+	uint32_t left; /* pairs of which neither half is in use */
 };
 
 struct relay_ports {
@@ -83,6 +84,12 @@ static uint32_t worker_of(const struct ports *p, const struct relay_ports *r, ui
 static struct share *share_of(struct ports *p, struct relay_ports *r, uint16_t port)
 {
 	return &r->share[worker_of(p, r, port)];
+}
+
+/* Whether both halves of a port's pair are of the relay. */
+static bool is_whole(const struct relay_ports *r, uint16_t port)
+{
+	return (port & ~1) >= r->min && (port | 1) <= r->max;
 }
 
 /* Moves a pair from the set of its old state to that of its new one. */
@@ -254,11 +261,25 @@ static struct relay_ports *relay_ports_create(struct ports *p, const struct conf
 		uint16_t pair = (uint16_t)(port >> 1);
 
 		pair_move(p, r, pair, r->state[pair] | port_half((uint16_t)port));
+		share_of(p, r, (uint16_t)port)->left += port & 1 && is_whole(r, (uint16_t)port);
 	}
 	return r;
 fail:
 	relay_ports_free(r);
 	return NULL;
+}
+
+/* As relay_ports_create() takes it, pair by pair: a set of each state, and the quarantine. */
+uint64_t ports_memory_size(const struct config *c)
+{
+	const uint64_t pair = (PAIR_BOTH + 2) * sizeof(uint16_t);
+	const uint64_t place = 3 + sizeof(uint16_t); /* of state, in_use, terms, pos */
+	uint64_t n = sizeof(struct ports);
+
+	for (const struct config_relay *a = c->relay; a < c->relay + c->n_relay; a++)
+		n += sizeof(struct relay_ports) + PAIRS * place +
+		     pair * ((a->port_max >> 1) - (a->port_min >> 1) + 1u);
+	return n;
 }
 
 static bool relays_create(struct ports *p)
@@ -359,6 +380,8 @@ static void quarantine_expire(struct ports *p, struct relay_ports *r, struct sha
 static void port_use(struct ports *p, struct relay_ports *r, uint16_t port, enum ports_owner owner)
 {
 	port_leave(p, r, port);
+	if (!r->in_use[port >> 1] && is_whole(r, port))
+		share_of(p, r, port)->left--;
 	r->in_use[port >> 1] |= port_half(port);
 	if (owner == PORTS_TERM)
 		r->terms[port >> 1] |= port_half(port);
@@ -398,7 +421,7 @@ static uint16_t draw_even(struct ports *p, struct share *sh)
 	return (uint16_t)(draw_pair(p, sh, PAIR_EVEN) << 1);
 }
 
-static uint16_t draw(struct ports *p, struct share *sh, enum ports_want want)
+static uint16_t draw_all(struct ports *p, struct share *sh, enum ports_want want)
 {
 	switch (want) {
 	case PORTS_ANY:
@@ -411,12 +434,52 @@ static uint16_t draw(struct ports *p, struct share *sh, enum ports_want want)
 	return 0;
 }
 
+/* A free half of a pair that is not left (share.left): its other half is in use, or none. */
+static uint16_t draw_half(struct ports *p, const struct relay_ports *r, struct share *sh,
+			  uint32_t state)
+{
+	const struct pair_set *set = set_of(sh, state);
+	const uint32_t start = set->n ? rand_below(p->rand, set->n) : 0;
+
+	for (uint32_t i = 0; i < set->n; i++) {
+		const uint16_t pair = set->pair[(start + i) % set->n];
+		const uint16_t port = (uint16_t)(pair << 1 | (state == PAIR_ODD));
+
+		/* That of another may be in quarantine: the pair is left all the same. */
+		if (r->in_use[pair] || !is_whole(r, port))
+			return port;
+	}
+	return 0;
+}
+
+/* The same of what halves there are. */
+static uint16_t draw_halves(struct ports *p, const struct relay_ports *r, struct share *sh,
+			    enum ports_want want)
+{
+	const bool odd = want == PORTS_ANY && rand_below(p->rand, 2);
+	uint16_t port = 0;
+
+	if (want == PORTS_PAIR)
+		return 0;
+	port = draw_half(p, r, sh, odd ? PAIR_ODD : PAIR_EVEN);
+	if (port == 0 && want == PORTS_ANY)
+		port = draw_half(p, r, sh, odd ? PAIR_EVEN : PAIR_ODD);
+	return port;
+}
+
+/* whole: pairs that are left may be broken, or had. */
+static uint16_t draw(struct ports *p, const struct relay_ports *r, struct share *sh,
+		     enum ports_want want, bool whole)
+{
+	return whole ? draw_all(p, sh, want) : draw_halves(p, r, sh, want);
+}
+
 /*
  * Whether an end of the quarantine gives what is wanted: one that does not would cost every port's
  * last owner his time for nothing, for a request.
  */
 static bool quarantine_has(const struct relay_ports *r, const struct share *sh,
-			   enum ports_want want)
+			   enum ports_want want, bool whole)
 {
 	const struct quarantine *q = &sh->quarantine;
 
@@ -424,6 +487,8 @@ static bool quarantine_has(const struct relay_ports *r, const struct share *sh,
 		const uint16_t port = q->port[(q->head + i) % q->size];
 		const uint16_t other = port ^ 1;
 
+		if (!whole && is_whole(r, port) && !r->in_use[port >> 1])
+			continue;
 		if (want == PORTS_ANY || (want == PORTS_EVEN && !(port & 1)))
 			return true;
 		/* The other one is free, or in quarantine as well. */
@@ -434,38 +499,55 @@ static bool quarantine_has(const struct relay_ports *r, const struct share *sh,
 	return false;
 }
 
-static uint16_t take(struct ports *p, uint32_t relay, uint32_t worker, enum ports_want want,
-		     enum ports_owner owner, uint32_t now)
+/* Whether pairs of a share are left for who is not urgent; what halves of pairs are left is his. */
+static bool may_break(const struct ports *p, uint32_t relay, uint32_t worker)
 {
+	return p->conf->relay[relay].realm_index == CONFIG_REALMS_MAX ||
+	       p->relay[relay]->share[worker].left > p->conf->gateway.urgent_ports;
+}
+
+/* What a port is drawn for. */
+struct port_use {
+	enum ports_want want;
+	enum ports_owner owner;
+	bool urgent;
+};
+
+static uint16_t take(struct ports *p, uint32_t relay, uint32_t worker, const struct port_use *u,
+		     uint32_t now)
+{
+	const bool whole = u->urgent || may_break(p, relay, worker);
 	struct relay_ports *r = p->relay[relay];
 	struct share *sh = &r->share[worker];
 	uint16_t port;
 
 	quarantine_expire(p, r, sh, now);
-	port = draw(p, sh, want);
-	if (port == 0 && quarantine_has(r, sh, want)) {
+	port = draw(p, r, sh, u->want, whole);
+	if (port == 0 && quarantine_has(r, sh, u->want, whole)) {
 		do {
 			quarantine_end(p, r, sh);
-			port = draw(p, sh, want);
+			port = draw(p, r, sh, u->want, whole);
 		} while (port == 0 && sh->quarantine.n);
 	}
 	if (port == 0)
 		return 0;
-	port_use(p, r, port, owner);
-	if (want == PORTS_PAIR)
-		port_use(p, r, port | 1, owner);
+	port_use(p, r, port, u->owner);
+	if (u->want == PORTS_PAIR)
+		port_use(p, r, port | 1, u->owner);
 	return port;
 }
 
 uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports_want want,
 		    uint32_t now)
 {
-	return take(p, relay, worker, want, PORTS_TURN, now);
+	const struct port_use u = { .want = want, .owner = PORTS_TURN };
+
+	return take(p, relay, worker, &u, now);
 }
 
 /* Which of several relays, which are used alike. */
 struct relay_want {
-	enum ports_owner owner;
+	struct port_use use;
 	uint32_t realm; /* of a termination */
 	bool v6;
 };
@@ -473,11 +555,11 @@ struct relay_want {
 static bool relay_suits(const struct config_relay *c, const struct relay_want *r, uint32_t worker)
 {
 	return !c->gone && ip_is_v4(&c->addr) != r->v6 && (!c->owner || c->owner == worker + 1) &&
-	       (r->owner == PORTS_TURN ? c->turn : c->realm_index == r->realm);
+	       (r->use.owner == PORTS_TURN ? c->turn : c->realm_index == r->realm);
 }
 
 static struct ctl_relay take_of(struct ports *p, const struct relay_want *r, uint32_t worker,
-				enum ports_want want, uint32_t now)
+				uint32_t now)
 {
 	uint16_t relay[CTL_RELAYS_MAX];
 	uint32_t n = 0, start;
@@ -488,7 +570,7 @@ static struct ctl_relay take_of(struct ports *p, const struct relay_want *r, uin
 	start = n ? rand_below(p->rand, n) : 0;
 	for (uint32_t i = 0; i < n; i++) {
 		uint16_t x = relay[(start + i) % n];
-		uint16_t port = take(p, x, worker, want, r->owner, now);
+		uint16_t port = take(p, x, worker, &r->use, now);
 
 		if (port)
 			return (struct ctl_relay){ x, be16_make(port) };
@@ -499,17 +581,39 @@ static struct ctl_relay take_of(struct ports *p, const struct relay_want *r, uin
 struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, enum ports_want want,
 				   uint32_t now)
 {
-	const struct relay_want r = { .owner = PORTS_TURN, .v6 = v6 };
+	const struct relay_want r = { .use = { .want = want, .owner = PORTS_TURN }, .v6 = v6 };
 
-	return take_of(p, &r, worker, want, now);
+	return take_of(p, &r, worker, now);
 }
 
 struct ctl_relay ports_take_realm(struct ports *p, uint32_t realm, bool v6, uint32_t worker,
-				  enum ports_want want, uint32_t now)
+				  enum ports_want want, bool urgent, uint32_t now)
 {
-	const struct relay_want r = { .owner = PORTS_TERM, .realm = realm, .v6 = v6 };
+	const struct relay_want r = { .use = { want, PORTS_TERM, urgent },
+				      .realm = realm,
+				      .v6 = v6 };
 
-	return take_of(p, &r, worker, want, now);
+	return take_of(p, &r, worker, now);
+}
+
+bool ports_withheld(const struct ports *p, uint32_t realm, bool v6, uint32_t worker)
+{
+	const struct relay_want r = { .use = { .owner = PORTS_TERM }, .realm = realm, .v6 = v6 };
+
+	for (uint32_t i = 0; i < p->n_relay; i++) {
+		if (relay_suits(&p->conf->relay[i], &r, worker) &&
+		    p->relay[i]->share[worker].left && !may_break(p, i, worker))
+			return true;
+	}
+	return false;
+}
+
+bool ports_is_withheld(const struct ports *p, uint32_t relay, uint16_t port)
+{
+	const struct relay_ports *r = p->relay[relay];
+
+	return !r->in_use[port >> 1] && is_whole(r, port) &&
+	       !may_break(p, relay, worker_of(p, r, port));
 }
 
 bool ports_claim(struct ports *p, uint32_t relay, uint16_t port, enum ports_owner owner)
@@ -549,6 +653,8 @@ void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now)
 	if (!(r->in_use[port >> 1] & port_half(port)))
 		return;
 	r->in_use[port >> 1] &= (uint8_t)~port_half(port);
+	if (!r->in_use[port >> 1] && is_whole(r, port))
+		share_of(p, r, port)->left++;
 	r->terms[port >> 1] &= (uint8_t)~port_half(port);
 	quarantine_begin(r, share_of(p, r, port), port, now + PORTS_QUARANTINE_S);
 }

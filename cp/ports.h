@@ -42,6 +42,8 @@ struct ports;
  */
 struct ports *ports_open(const struct config *c, struct rand *r, const char *boot_id, char *err,
 			 size_t errlen);
+/* Bytes of the process' own that it takes. */
+uint64_t ports_memory_size(const struct config *c);
 /* Lets go of the file. */
 void ports_close(struct ports *p);
 
@@ -74,10 +76,16 @@ struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, en
 
 /*
  * Draws a port of worker's share on a relay of an address realm, for a termination. realm: its
- * index in the configuration.
+ * index in the configuration. Who is not urgent, TURN's clients too, gets none of the last
+ * gateway.urgent-ports pairs of a share of such a relay, but halves of pairs whose other half is
+ * in use.
  */
 struct ctl_relay ports_take_realm(struct ports *p, uint32_t realm, bool v6, uint32_t worker,
-				  enum ports_want want, uint32_t now);
+				  enum ports_want want, bool urgent, uint32_t now);
+/* Whether a worker's share of a realm has pairs left for urgent calls alone. */
+bool ports_withheld(const struct ports *p, uint32_t realm, bool v6, uint32_t worker);
+/* Whether a port that is free is of these. */
+bool ports_is_withheld(const struct ports *p, uint32_t relay, uint16_t port);
 
 /* Marks a port as taken (a record of an earlier process has it). False if it cannot be. */
 bool ports_claim(struct ports *p, uint32_t relay, uint16_t port, enum ports_owner owner);

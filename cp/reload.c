@@ -146,18 +146,25 @@ uint64_t reload_digest(const struct server *s)
 
 /* ---- by a signal ---- */
 
+/* What is told, of which file. */
+struct telling {
+	const struct config *fresh;
+	unsigned told;
+};
+
 static void tell(void *arg, const struct config_change *c)
 {
-	unsigned *told = arg;
+	struct telling *t = arg;
 
-	if ((*told)++ >= TOLD_MAX)
+	if (t->told++ >= TOLD_MAX)
 		return;
 	if (c->applied == APPLIED_LIVE || c->applied == APPLIED_BOTH)
 		log_line("reload: %s is %s now (was %s)", c->key, c->to ? c->to : "gone",
 			 c->from ? c->from : "not there");
 	else
-		log_line("reload: %s stays %s: another value wants a %s (lost: %s)", c->key,
-			 c->from ? c->from : "absent", config_applied_text(c->applied), c->lost);
+		log_line("reload: %s: %s stays %s: another value wants a %s (lost: %s)",
+			 config_where(t->fresh, c->line).text, c->key, c->from ? c->from : "absent",
+			 config_applied_text(c->applied), c->lost);
 }
 
 static void tell_mistakes(const struct config_errors *e)
@@ -177,12 +184,12 @@ struct signalled {
 
 static void tell_changes(const struct signalled *g)
 {
-	unsigned told = 0;
+	struct telling t = { .fresh = g->fresh };
 
-	config_compare(g->was, g->fresh, tell, &told);
-	if (told > TOLD_MAX)
-		log_line("reload: and %u more: fairlead config diff tells them", told - TOLD_MAX);
-	else if (!told)
+	config_compare(g->was, g->fresh, tell, &t);
+	if (t.told > TOLD_MAX)
+		log_line("reload: and %u more: fairlead config diff tells them", t.told - TOLD_MAX);
+	else if (!t.told)
 		log_line("reload: nothing differs from what runs");
 }
 

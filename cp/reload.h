@@ -14,7 +14,7 @@
 struct server;
 struct dpsock;
 
-enum { RELOAD_PARTS = 11, RELOAD_FILE_MAX = 1 << 20 };
+enum { RELOAD_PARTS = 17, RELOAD_FILE_MAX = 1 << 20 };
 
 struct reload_part {
 	/* False, and one sentence in err: c cannot be had, and all is as it was. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "server.h"
+#include "ipsec/phones.h"
 
 #include "adopt.h"
 #include "context/gateway_link.h"
@@ -44,6 +45,7 @@ void server_close(struct server *s)
 {
 	asks_over(&s->neighbours, UINT64_MAX);
 	asks_over(&s->pings, UINT64_MAX);
+	asks_over(&s->phone_asks, UINT64_MAX);
 	adopt_close(s);
 	tell_close(s);
 	dplink_free(s->link);
@@ -146,6 +148,9 @@ enum dplink_work server_poll(struct server *s)
 
 	asks_over(&s->neighbours, s->now_ms);
 	asks_over(&s->pings, s->now_ms);
+	asks_over(&s->phone_asks, s->now_ms);
+	if (s->phones)
+		phones_turn(s->phones);
 	challenges_over(s->challenges, s->now_ms);
 	heartbeat_look(&s->heartbeat, s->link, s->now_ms);
 	history_turn(s);

@@ -10,6 +10,8 @@
  */
 #include "aka/challenge.h"
 #include "aka/token.h"
+#include "aka/vector_source.h"
+#include "ipsec/agree.h"
 #include "auth/auth.h"
 #include "pending.h"
 #include "dplink.h"
@@ -79,9 +81,10 @@ struct trace_admin;
 struct gateway;
 struct ng;
 struct mg;
+struct phones;
 
 /* Certificates of our own ports, which are not the dataplane's. */
-enum own_cert { OWN_CERT_MANAGEMENT, OWN_CERT_METRICS, OWN_CERTS };
+enum own_cert { OWN_CERT_MANAGEMENT, OWN_CERT_METRICS, OWN_CERT_H248, OWN_CERTS };
 
 /* Seconds since 1970; 0, 0: there is none. */
 struct cert_life {
@@ -107,10 +110,12 @@ struct server {
 	const struct radius_counts *radius; /* NULL: no accounting */
 	const struct hep_counts *hep;	    /* NULL: none are sent */
 	struct waiters *record_waiters;
+	struct waiters *phone_waiters;
 	struct tell tell;
 	struct trace_admin *trace;
 	struct ng *ng;
 	struct mg *mg;		/* NULL: no H.248 */
+	struct phones *phones;	/* NULL: no address has IPsec */
 	uint16_t challenge_len; /* bytes, by the realm: who asks for less than a third gets none */
 	struct rand rand;
 	struct wheel wheel;
@@ -138,9 +143,10 @@ struct server {
 	struct drain drain;
 	struct removed removed;
 	struct reload reload;
-	struct cert_life own_cert[OWN_CERTS]; /* in force */
-	struct asks neighbours, pings;	      /* who waits for a worker's answer */
-	struct challenges *challenges;	      /* of AKA; NULL: nobody has asked for any */
+	struct cert_life own_cert[OWN_CERTS];	   /* in force */
+	struct asks neighbours, pings, phone_asks; /* who waits for a worker's answer */
+	struct challenges *challenges;		   /* of AKA; NULL: nobody has asked for any */
+	struct vector_source *vectors;		   /* NULL: no home network is asked */
 };
 
 /*

@@ -5,9 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of each array. */
+static size_t array_bytes(uint32_t n)
+{
+	return (n ? n : 1) * sizeof(uint32_t);
+}
+
+uint64_t slots_size(uint32_t n)
+{
+	return 2 * array_bytes(n);
+}
+
 bool slots_open(struct slots *s, uint32_t n)
 {
-	size_t bytes = (n ? n : 1) * sizeof(uint32_t);
+	const size_t bytes = array_bytes(n);
 
 	*s = (struct slots){ .owner = malloc(bytes), .free = malloc(bytes), .n = n };
 	if (s->owner)

@@ -16,6 +16,8 @@ struct slots {
 
 /* All without owner and none free yet: owners found at start come first, then slots_fill(). */
 bool slots_open(struct slots *s, uint32_t n);
+/* Bytes that n take. */
+uint64_t slots_size(uint32_t n);
 void slots_fill(struct slots *s);
 void slots_close(struct slots *s);
 /* Makes the ring of free slots anew, after some were given an owner and before any was taken. */

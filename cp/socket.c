@@ -2,6 +2,7 @@
 #include "socket.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 socklen_t socket_addr_put(const struct sock_addr *a, union socket_addr *out)
@@ -57,6 +58,23 @@ int socket_open(int type, const struct ip_addr *ip, uint16_t port)
 	    (sa.any.sa_family != AF_INET6 ||
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
 	    bind(fd, &sa.any, len) == 0)
+		return fd;
+	e = errno;
+	close(fd);
+	errno = e;
+	return -1;
+}
+
+int socket_connect(const struct ip_addr *from, const struct sock_addr *to)
+{
+	int fd = socket_open(SOCK_STREAM, from, 0), on = 1, e;
+	union socket_addr sa;
+	socklen_t len = socket_addr_put(to, &sa);
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (connect(fd, &sa.any, len) == 0 || errno == EINPROGRESS)
 		return fd;
 	e = errno;
 	close(fd);

@@ -26,5 +26,10 @@ struct sock_addr socket_addr_peer(const struct sockaddr *sa, int len);
  * the address is. -1 and errno on failure.
  */
 int socket_open(int type, const struct ip_addr *ip, uint16_t port);
+/*
+ * A TCP socket that is connecting, from an address, without Nagle's algorithm. -1 and errno on
+ * failure.
+ */
+int socket_connect(const struct ip_addr *from, const struct sock_addr *to);
 
 #endif

@@ -140,6 +140,8 @@ struct table *table_open(const struct config *c, uint32_t now, const char *boot_
 enum statefile_look table_look(const struct config *c);
 /* Bytes of the file that the configuration asks for. */
 uint64_t table_file_size(const struct config *c);
+/* Bytes of the process' own that go with it. */
+uint64_t table_memory_size(const struct config *c);
 /* Lets go of the file; allocations stay in it. */
 void table_close(struct table *t);
 

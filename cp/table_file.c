@@ -130,13 +130,36 @@ static uint32_t *index_array(uint64_t n)
 	return a;
 }
 
-static bool memory_take(struct table *t)
+/* Half of them empty: each record in a bucket costs two lines of cold memory. */
+static uint64_t buckets_for(uint32_t allocs)
 {
 	uint64_t buckets = 1024;
 
-	/* Half of them empty: each record in a bucket costs two lines of cold memory. */
-	while (buckets < UINT64_C(2) * t->allocs)
+	while (buckets < UINT64_C(2) * allocs)
 		buckets *= 2;
+	return buckets;
+}
+
+/* What memory_take() takes. */
+uint64_t table_memory_size(const struct config *c)
+{
+	struct statefile_older older[3];
+	const struct statefile_form form = table_form(c, NULL, older);
+	const uint64_t allocs = form.records[0], resvs = form.records[3], word = sizeof(uint32_t);
+
+	return sizeof(struct table) + allocs * sizeof(struct table_entry) +
+	       (allocs + resvs) * sizeof(struct table_user) +
+	       2 * word * buckets_for((uint32_t)allocs) +
+	       word * (form.records[1] + (uint64_t)form.records[2]) +
+	       resvs * sizeof(struct table_resv_entry) +
+	       c->dataplane.n_workers *
+		   (sizeof(struct slots) + word + slots_size(c->dataplane.sessions));
+}
+
+static bool memory_take(struct table *t)
+{
+	const uint64_t buckets = buckets_for(t->allocs);
+
 	t->mask = (uint32_t)(buckets - 1);
 	t->entry = calloc(t->allocs, sizeof(*t->entry));
 	t->user = calloc((size_t)t->allocs + t->resvs, sizeof(*t->user));

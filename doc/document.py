@@ -120,7 +120,7 @@ def rows(name, macros):
 
 
 OF = {"ANY": [], "UDP": ["Of", ".Cm udp ."], "TLS": ["Of", ".Cm tls ."],
-      "STREAM": ["Of", ".Cm tcp", "and", ".Cm tls ."]}
+      "STREAM": ["Of", ".Cm tcp", "and", ".Cm tls ."], "CERTIFIED": ["Of", ".Cm udp", "and", ".Cm tls ."]}
 
 
 def man_fields():

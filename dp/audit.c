@@ -3,11 +3,12 @@
 
 #include "boundary.h"
 #include "gateway/context.h"
+#include "ipsec/ipsec.h"
 #include "turn/session.h"
 
 #include <rte_malloc.h>
 
-enum audit_step { AUDIT_NONE, AUDIT_SESSIONS, AUDIT_CONTEXTS, AUDIT_TOLD };
+enum audit_step { AUDIT_NONE, AUDIT_SESSIONS, AUDIT_CONTEXTS, AUDIT_PHONES, AUDIT_TOLD };
 
 struct audit {
 	enum audit_step step;
@@ -36,7 +37,7 @@ static void audit_set(struct worker *w, enum audit_step step)
 {
 	w->audit->step = step;
 	w->audit->at = 0;
-	evt_requests_wait(w, step == AUDIT_SESSIONS || step == AUDIT_CONTEXTS);
+	evt_requests_wait(w, step != AUDIT_NONE && step != AUDIT_TOLD);
 	session_records_stay(w, step != AUDIT_NONE);
 }
 
@@ -52,21 +53,46 @@ void audit_end(struct worker *w)
 	audit_set(w, AUDIT_NONE);
 }
 
+/* Slots of the table whose turn it is. */
+static uint32_t step_slots(const struct worker *w)
+{
+	switch (w->audit->step) {
+	case AUDIT_SESSIONS:
+		return session_slots(w);
+	case AUDIT_CONTEXTS:
+		return context_slots(w);
+	case AUDIT_PHONES:
+		return ipsec_slots(w);
+	case AUDIT_NONE:
+	case AUDIT_TOLD:
+		break;
+	}
+	return 0;
+}
+
+static bool slot_told(struct worker *w)
+{
+	struct audit *a = w->audit;
+
+	if (a->step == AUDIT_SESSIONS)
+		return session_tell(w, a->at, &a->records);
+	return a->step == AUDIT_CONTEXTS ? context_told(w, a->at) : ipsec_told(w, a->at);
+}
+
 /* One slot, or the end of a table. False if there is no room to tell it. */
 static bool audit_step(struct worker *w)
 {
 	struct audit *a = w->audit;
-	const bool sessions = a->step == AUDIT_SESSIONS;
 
-	if (a->at < (sessions ? session_slots(w) : context_slots(w))) {
-		if (!(sessions ? session_tell(w, a->at, &a->records) : context_told(w, a->at)))
+	if (a->at < step_slots(w)) {
+		if (!slot_told(w))
 			return false;
 		a->at++;
 		return true;
 	}
-	if (!sessions && !evt_bare(w, evt_slot(w), EVT_AUDITED, a->seq))
+	if (a->step == AUDIT_PHONES && !evt_bare(w, evt_slot(w), EVT_AUDITED, a->seq))
 		return false;
-	audit_set(w, sessions ? AUDIT_CONTEXTS : AUDIT_TOLD);
+	audit_set(w, a->step + 1);
 	return true;
 }
 

@@ -8,6 +8,7 @@
 #include "boundary.h"
 #include "dispatch.h"
 #include "gateway/context.h"
+#include "ipsec/ipsec.h"
 #include "net/ip.h"
 #include "net/neigh.h"
 #include "net/ping.h"
@@ -211,6 +212,12 @@ static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 		return cmd_neighbours(w, &c->neighbours);
 	case CMD_PING:
 		return ping_begin(w, &c->ping);
+	case CMD_IPSEC_SET:
+		return ipsec_set(w, &c->ipsec_set);
+	case CMD_IPSEC_DEL:
+		return ipsec_del(w, &c->ipsec_del);
+	case CMD_IPSEC_AUDIT:
+		return ipsec_audit(w, &c->ipsec_audit);
 	case CMD_AUDIT:
 		audit_begin(w, c->hdr.seq);
 		return true;
@@ -218,10 +225,12 @@ static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 		audit_end(w);
 		session_sync_begin(w);
 		context_sync_begin(w);
+		ipsec_sync_begin(w);
 		return true;
 	case CMD_SYNC_END:
 		session_sync_end(w);
 		context_sync_end(w);
+		ipsec_sync_end(w);
 		evt_bare(w, evt_answer(w), EVT_SYNCED, c->hdr.seq);
 		return true;
 	}
@@ -255,7 +264,8 @@ static enum taken cmd_take(struct worker *w, const uint8_t *shared)
 		return CMD_WAITS;
 	PROBE3(command, w->id, c.hdr.type, done);
 	count(w, done ? CNT_CMD : CNT_CMD_BAD);
-	if (unlikely(c.hdr.type == CMD_PSK || c.hdr.type == CMD_SRTP_SET)) {
+	if (unlikely(c.hdr.type == CMD_PSK || c.hdr.type == CMD_SRTP_SET ||
+		     c.hdr.type == CMD_IPSEC_SET)) {
 		explicit_bzero((void *)(uintptr_t)shared, c.hdr.len);
 		explicit_bzero(&c, sizeof(c));
 	}

@@ -59,6 +59,18 @@ static void local_slot_add(struct dplane *dp, uint16_t i)
 		local_v4_add(dp, &dp->local[i].ip, i);
 }
 
+/* Of the start's configuration: no reload changes it. */
+static bool has_ipsec(const struct dplane *dp, const struct ip_addr *ip)
+{
+	const struct config_ipsec *c = &dp->conf->ipsec;
+
+	for (uint16_t i = 0; i < c->n_addr; i++) {
+		if (ip_eq(&c->addr[i], ip))
+			return true;
+	}
+	return false;
+}
+
 /* True: it was not there. */
 static bool local_add(struct dplane *dp, const struct ip_addr *ip, uint16_t port)
 {
@@ -71,10 +83,12 @@ static bool local_add(struct dplane *dp, const struct ip_addr *ip, uint16_t port
 		l->relay = CTL_RELAY_NONE;
 		l->realm = CONFIG_REALMS_MAX;
 		l->there = false;
+		l->ipsec = has_ipsec(dp, ip);
 		l->begun = 0;
 		dp->n_local++;
 	}
 	l->port = port;
+	l->short_port = l->ipsec ? LOCAL_NONE : port; /* what comes is judged by rx_parse.c */
 	if (l->there)
 		return false;
 	l->there = true;
@@ -93,17 +107,6 @@ static void local_del(struct dplane *dp, uint16_t i)
 	if (ip_is_v4(&l->ip))
 		local_v4_del(dp, i);
 	l->there = false;
-}
-
-static bool config_has_addr(const struct config *c, const struct ip_addr *ip)
-{
-	for (uint16_t i = 0; i < c->n_port; i++) {
-		for (uint16_t k = 0; k < c->port[i].n_addr; k++) {
-			if (ip_eq(&c->port[i].addr[k].ip, ip))
-				return true;
-		}
-	}
-	return false;
 }
 
 /* Made of the MAC, and the port's as long as it lives. */
@@ -143,7 +146,7 @@ void dplane_addrs_set(struct dplane *dp, const struct config *c)
 	for (uint16_t i = 0; i < dp->n_local; i++) {
 		const struct local_addr *l = &dp->local[i];
 
-		if (l->there && !config_has_addr(c, &l->ip) && !is_link_local_of(dp, l))
+		if (l->there && !config_own_addr(c, &l->ip) && !is_link_local_of(dp, l))
 			local_del(dp, i);
 	}
 }

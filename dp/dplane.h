@@ -52,6 +52,8 @@ struct local_addr {
 	_Atomic uint16_t relay_min, relay_max; /* its relayed ports, host order */
 	_Atomic uint16_t realm;		       /* of that relay; CONFIG_REALMS_MAX: none */
 	_Atomic bool listeners;		       /* a UDP listener has one of those ports */
+	_Atomic uint16_t short_port; /* the same, LOCAL_NONE where all go the general way */
+	bool ipsec; /* phones have IPsec associations with it; from its first entry on */
 };
 
 static inline uint16_t local_relay(const struct local_addr *l)
@@ -133,11 +135,12 @@ struct port {
 	struct rte_ether_addr mac;
 	struct ip_addr link_local; /* fe80::/64 from the MAC */
 	struct rss rss;		   /* for reassembled packets */
-	uint32_t xstats;	   /* statistics of the driver; the service thread's, xstats.c */
-	bool heals;		   /* its driver mends it by itself, and nobody may be at it */
-	bool counts;		   /* these two could be read; the service thread's */
-	uint64_t sent, heard;	   /* packets, as the device counts; the service thread's */
-	uint64_t outages;	   /* so far; the service thread's */
+	/* Statistics of the driver, and of each member's; the service thread's, xstats.c. */
+	uint16_t xstats[CONFIG_MEMBERS_MAX + 1];
+	bool heals;	      /* its driver mends it by itself, and nobody may be at it */
+	bool counts;	      /* these two could be read; the service thread's */
+	uint64_t sent, heard; /* packets, as the device counts; the service thread's */
+	uint64_t outages;     /* so far; the service thread's */
 	const struct config_port *conf;
 	char steering[CTL_TEXT_MAX];
 	char offloads[CTL_TEXT_MAX];

@@ -4,6 +4,7 @@
 #include "rx.h"
 #include "stage.h"
 #include "tx.h"
+#include "ipsec/ipsec.h"
 #include "tcp/tcp.h"
 #include "turn/peer_conn.h"
 #include "../lib/bug.h"
@@ -47,7 +48,7 @@ static bool handover_is_rx(const struct rte_mbuf *m)
 
 static void handover_burst(struct worker *w, struct rte_mbuf **m, uint16_t n)
 {
-	rx_burst(w, m, n, m[0]->hash.usr & (HANDOVER_WHOLE - 1),
+	rx_burst(w, m, n, m[0]->hash.usr & (HANDOVER_INNER - 1),
 		 m[0]->hash.usr >> 16 == HANDOVER_REDIRECT ? RX_REDIRECTED : RX_STEERED);
 }
 
@@ -71,6 +72,9 @@ static void handover_take(struct worker *w, struct rte_mbuf *m)
 		return;
 	case HANDOVER_MOVE:
 		tcp_move_input(w, m);
+		return;
+	case HANDOVER_IPSEC:
+		ipsec_output(w, port, m);
 		return;
 	case HANDOVER_ABANDON:
 		peer_conn_abandon(w, m);

@@ -20,37 +20,9 @@ static bool may_talk(enum relayed_kind from, const struct local_addr *src, enum 
 	return from == to && src && local_realm(src) == local_realm(dst);
 }
 
-/*
- * A packet of tx_loop(): its headers were written here a moment ago and stand in one piece, so
- * there is nothing to distrust. What follows them may be in other buffers, as it came.
- */
 static void loop_parse(struct worker *w, struct rte_mbuf *m, struct pkt *p)
 {
-	const uint8_t *h = rte_pktmbuf_mtod(m, const uint8_t *);
-	struct be32 a;
-
-	*p = (struct pkt){ .m = m, .v6 = h[0] >> 4 == 6 };
-	if (p->v6) {
-		memcpy(&p->src, h + 8, 16);
-		memcpy(&p->dst, h + 24, 16);
-		p->tos = (uint8_t)(h[0] << 4 | h[1] >> 4);
-		p->proto = h[6];
-		p->ttl = h[7];
-		p->l3_len = IPV6_HDR;
-	} else {
-		memcpy(a.b, h + 12, 4);
-		p->src = ip_from_v4(a);
-		memcpy(a.b, h + 16, 4);
-		p->dst = ip_from_v4(a);
-		p->tos = h[1];
-		p->df = h[6] & 0x40;
-		p->ttl = h[8];
-		p->proto = h[9];
-		p->l3_len = IPV4_HDR;
-	}
-	memcpy(p->sport.b, h + p->l3_len, 2);
-	memcpy(p->dport.b, h + p->l3_len + 2, 2);
-	p->l4_len = (uint16_t)(m->pkt_len - p->l3_len);
+	pkt_own_read(m, p);
 	p->local = dplane_local(w->dp, &p->dst);
 	p->slot = relayed_entry(w, p->local, be16_get(p->dport));
 }

@@ -154,17 +154,6 @@ static bool places_claim(const struct config *c, char *err)
 	       iface_claim_all(c, err, ERR_MAX);
 }
 
-/* Lcore 0 is this thread, 1 and up are workers, then come crypto threads. */
-static unsigned lcore_worker(uint16_t i)
-{
-	return 1u + i;
-}
-
-static unsigned lcore_crypto(const struct config *c, uint16_t i)
-{
-	return 1u + c->dataplane.n_workers + i;
-}
-
 static void lcores_write(const struct config *c, char *out)
 {
 	int n = snprintf(out, LCORES_LEN, "--lcores=0@%u", c->dataplane.main_cpu);
@@ -314,8 +303,7 @@ static bool workers_create(struct dplane *dp, char *err)
 		const unsigned lcore = lcore_worker(m.worker);
 
 		dp->node[m.worker] = (int)rte_lcore_to_socket_id(lcore);
-		ok = rte_eal_remote_launch(worker_make, &m, lcore) == 0 &&
-		     rte_eal_wait_lcore(lcore) == 0;
+		ok = numa_run(lcore, worker_make, &m) == 0;
 	}
 	return ok;
 }
@@ -340,6 +328,13 @@ static bool ports_open(struct dplane *dp, char *err)
 	/* Workers learn how many ports there are only now. */
 	for (i = 0; i < dp->n_workers; i++)
 		dp->worker[i]->n_ports = dp->n_ports;
+	return true;
+}
+
+static bool cryptos_open(struct dplane *dp, char *err)
+{
+	if (!cryptos_create(dp, err, ERR_MAX))
+		return false;
 	numa_warn(dp, stderr);
 	return true;
 }
@@ -447,8 +442,7 @@ int main(int argc, char **argv)
 	dp->wake_cp = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	region_fd = region_create(dp, err, sizeof(err));
 	ok = region_fd >= 0 && workers_create(dp, err) && ports_open(dp, err) &&
-	     cryptos_create(dp, err, ERR_MAX) &&
-	     service_open(&service, dp, region_fd, err, sizeof(err)) &&
+	     cryptos_open(dp, err) && service_open(&service, dp, region_fd, err, sizeof(err)) &&
 	     privilege_drop(c, err, sizeof(err));
 	if (ok)
 		dplane_run(dp, &service);

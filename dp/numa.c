@@ -45,12 +45,29 @@ static bool apart(int a, int b)
 	return a >= 0 && b >= 0 && a != b;
 }
 
-static unsigned worker_warn(const struct dplane *dp, uint16_t i, FILE *out)
+/* The node of a part of a worker's memory that is not its own, or that. */
+static int node_of_parts(const struct dplane *dp, uint16_t i, int own)
 {
 	const struct worker *w = dp->worker[i];
-	const int own = dp->node[i], tables = numa_node(w->session);
-	const int buffers = numa_node(STAILQ_FIRST(&w->pool->mem_list)->addr);
-	const int other = apart(tables, own) ? tables : buffers;
+	const void *const part[] = {
+		w->session,
+		STAILQ_FIRST(&w->pool->mem_list)->addr,
+		dp->handshakes[i],
+		dp->conf->tls.n_crypto_cpus ? NULL : dp->crypto[i],
+	};
+
+	for (unsigned k = 0; k < RTE_DIM(part); k++) {
+		const int node = part[k] ? numa_node(part[k]) : own;
+
+		if (apart(node, own))
+			return node;
+	}
+	return own;
+}
+
+static unsigned worker_warn(const struct dplane *dp, uint16_t i, FILE *out)
+{
+	const int own = dp->node[i], other = node_of_parts(dp, i, own);
 
 	if (!apart(other, own))
 		return 0;

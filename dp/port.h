@@ -24,7 +24,10 @@ struct rte_eth_conf;
 /* Its driver and what it takes off us, in words: of what it offers what was asked for. */
 void port_describe(struct port *p, const struct rte_eth_dev_info *info,
 		   const struct rte_eth_conf *conf);
-/* The functions that its driver chose, which depend on what was asked of it; few tell. */
+/*
+ * The functions that its driver chose, of a bond its first member's, which depend on what was asked
+ * of it; few tell.
+ */
 void port_bursts(struct port *p);
 /*
  * Rewrites the entry of the port in the region, and port.link, which workers read. conflicts: what

@@ -30,10 +30,12 @@ void port_bursts(struct port *p)
 {
 	struct rte_eth_burst_mode rx = { 0 }, tx = { 0 };
 	const int len = CTL_TEXT_MAX / 2 - 16;
+	/* A bond's driver has its own and tells none: what counts is how its members do it. */
+	const uint16_t id = p->n_members ? p->member[0] : p->id;
 
-	if (rte_eth_rx_burst_mode_get(p->id, 0, &rx) < 0 || !*rx.info)
+	if (rte_eth_rx_burst_mode_get(id, 0, &rx) < 0 || !*rx.info)
 		snprintf(rx.info, sizeof(rx.info), "not told");
-	if (rte_eth_tx_burst_mode_get(p->id, 0, &tx) < 0 || !*tx.info)
+	if (rte_eth_tx_burst_mode_get(id, 0, &tx) < 0 || !*tx.info)
 		snprintf(tx.info, sizeof(tx.info), "not told");
 	snprintf(p->bursts, sizeof(p->bursts), "rx %.*s, tx %.*s", len, rx.info, len, tx.info);
 }

@@ -6,7 +6,9 @@
 #include "stage.h"
 #include "trace.h"
 #include "tx.h"
+#include "edge/edge.h"
 #include "gateway/context.h"
+#include "ipsec/ipsec.h"
 #include "relay/path_send.h"
 #include "tcp/tcp.h"
 #include "dtls/dtls.h"
@@ -71,6 +73,8 @@ static void listener_input(struct worker *w, struct pkt *p, enum rx_mode mode)
 	const uint8_t *msg = pkt_payload(p);
 	uint16_t len = pkt_payload_len(p), type;
 
+	if (unlikely(p->inner != SLOT_NONE) && edge_input(w, p))
+		return;
 	if (unlikely(w->dtls) && dplane_is_dtls(w->dp, p->index)) {
 		const struct dtls_at at = { { p->src, p->sport },
 					    w->dp->listener[p->index],
@@ -175,13 +179,34 @@ static void rx_unknown(struct worker *w, struct pkt **peer, uint16_t n_peer, str
 	stage_work(w, STAGE_TCP_INPUT, n_syn);
 }
 
+static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port,
+		       enum rx_mode mode);
+
+/* What was in ESP goes the general way, as all of it came by one port. */
+static __rte_noinline void rx_esp(struct worker *w, struct pkt **p, uint16_t n, uint16_t port)
+{
+	struct rte_mbuf *inner[BURST];
+	const uint16_t k = ipsec_input(w, p, n, inner);
+
+	stage_end(w, STAGE_IPSEC, n);
+	if (k)
+		rx_general(w, inner, k, port, RX_INNER);
+}
+
+static uint32_t inner_of(const struct rte_mbuf *m, enum rx_mode mode, bool handed)
+{
+	if (mode == RX_INNER)
+		return m->hash.usr;
+	return handed && m->hash.usr & HANDOVER_INNER ? INNER_JUDGED : SLOT_NONE;
+}
+
 /* Packets that have no path, see relay/path.h. */
 static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port,
 		       enum rx_mode mode)
 {
-	struct pkt *client[BURST], *peer[BURST], *tcp[BURST], *syn[BURST];
+	struct pkt *client[BURST], *peer[BURST], *tcp[BURST], *syn[BURST], *esp[BURST];
 	bool handed = mode == RX_STEERED || mode == RX_REDIRECTED;
-	uint16_t i, n_client = 0, n_peer = 0, n_tcp = 0, n_syn = 0, n_nobody = 0;
+	uint16_t i, n_client = 0, n_peer = 0, n_tcp = 0, n_syn = 0, n_nobody = 0, n_esp = 0;
 
 	for (i = 0; i < PREFETCH && i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
@@ -193,6 +218,7 @@ static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16
 		p->m = m[i];
 		p->in_port = port;
 		p->whole = handed && m[i]->hash.usr & HANDOVER_WHOLE;
+		p->inner = inner_of(m[i], mode, handed);
 		switch (pkt_parse(w, p, mode)) {
 		case PKT_LISTENER:
 			client[n_client++] = p;
@@ -206,6 +232,9 @@ static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16
 			break;
 		case PKT_SYN:
 			syn[n_syn++] = p;
+			break;
+		case PKT_ESP:
+			esp[n_esp++] = p;
 			break;
 		case PKT_TAKEN:
 			break;
@@ -228,6 +257,8 @@ static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16
 	stage_work(w, STAGE_TCP_INPUT, n_tcp);
 	if (n_nobody || n_syn)
 		rx_unknown(w, peer, n_nobody, syn, n_syn);
+	if (unlikely(n_esp))
+		rx_esp(w, esp, n_esp, port);
 }
 
 /* The short way. Returns how many packets are left, in their order, at the start of m. */

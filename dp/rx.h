@@ -23,7 +23,8 @@ enum rx_mode {
 	RX_FRESH,      /* from a port: may belong to another worker */
 	RX_STEERED,    /* handed over: this worker owns it */
 	RX_REDIRECTED, /* handed over by a redirect: this worker has the client's session */
-	RX_COPY,       /* copy of an ARP or ND frame that another worker answered: learn from it */
+	RX_INNER, /* was in ESP that this worker has opened: pkt.inner says by which association */
+	RX_COPY,  /* copy of an ARP or ND frame that another worker answered: learn from it */
 };
 
 /*

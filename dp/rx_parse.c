@@ -2,6 +2,8 @@
 #include "rx_parse.h"
 #include "dispatch.h"
 #include "tx.h"
+#include "edge/edge.h"
+#include "ipsec/ipsec.h"
 #include "net/ip.h"
 #include "net/neigh.h"
 #include "tcp/tcp.h"
@@ -54,7 +56,7 @@ static bool port_serves(const struct dplane *dp, const struct pkt *p)
 	struct ip_addr via;
 	uint16_t port;
 
-	return likely(p->local->port == p->in_port) ||
+	return likely(p->local->port == p->in_port) || p->inner != SLOT_NONE ||
 	       (ip_route(dp, NULL, &p->dst, &p->src, &port, &via) && port == p->in_port);
 }
 
@@ -75,6 +77,40 @@ uint16_t rx_client_owner(const struct worker *w, const struct pkt *p)
 	return w->id;
 }
 
+/* ESP to us: the SPI names the worker that knows it. */
+static enum pkt_class esp_classify(struct worker *w, struct pkt *p, enum rx_mode mode)
+{
+	const uint32_t off =
+	    (uint32_t)p->l2_len + p->l3_len + (p->proto == IP_PROTO_UDP ? UDP_HDR : 0);
+	uint32_t owner;
+
+	if (unlikely(mode == RX_INNER))
+		return taken(w, p->m, DROP_ESP_POLICY);
+	if (rte_pktmbuf_data_len(p->m) < off + sizeof(uint32_t))
+		return PKT_ESP; /* a keep-alive, or nothing */
+	owner = ctl_ipsec_spi_worker(be32_read(rte_pktmbuf_mtod_offset(p->m, uint8_t *, off)));
+	if (likely(owner == w->id || owner >= w->dp->n_workers))
+		return PKT_ESP;
+	handover_pkt(w, (uint16_t)owner, p, HANDOVER_RX);
+	return PKT_TAKEN;
+}
+
+/* UDP to us that is to no listener and no relay: to a phone's port, or to nobody's. */
+static enum pkt_class sip_classify(struct worker *w, struct pkt *p)
+{
+	uint32_t owner, slot;
+
+	if (!p->local || !edge_port(w->dp, be16_get(p->dport), &owner, &slot)) {
+		icmp_error(w, p, ICMP_WHY_PORT, 0);
+		return taken(w, p->m, DROP_UDP_PORT);
+	}
+	if (owner == w->id)
+		edge_output(w, p, slot);
+	else
+		handover_pkt(w, (uint16_t)owner, p, HANDOVER_RX);
+	return PKT_TAKEN;
+}
+
 /* UDP to us: a listener's or a relayed port's. */
 static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode mode)
 {
@@ -82,6 +118,7 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 	struct rte_mbuf *m = p->m;
 	const uint8_t *h;
 	uint16_t ulen, dport, relay;
+	enum drop why;
 
 	if (unlikely(p->l4_len < UDP_HDR ||
 		     rte_pktmbuf_data_len(m) < (uint32_t)p->l2_len + p->l3_len + UDP_HDR))
@@ -102,6 +139,11 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 			return taken(w, m, DROP_UDP_CSUM);
 		pkt_udp_csum_finish(p);
 	}
+	if (ipsec_is_udp(w, p))
+		return esp_classify(w, p, mode);
+	why = ipsec_admit(w, p);
+	if (unlikely(why != DROP_NONE))
+		return taken(w, m, why);
 	dport = be16_get(p->dport);
 	p->index = dplane_listener(dp, &p->dst, dport);
 	if (p->index != LOCAL_NONE) {
@@ -122,8 +164,7 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 		handover_pkt(w, owner, p, HANDOVER_RX);
 		return PKT_TAKEN;
 	}
-	icmp_error(w, p, ICMP_WHY_PORT, 0);
-	return taken(w, m, DROP_UDP_PORT);
+	return sip_classify(w, p);
 }
 
 /*
@@ -136,6 +177,7 @@ static enum pkt_class tcp_classify(struct worker *w, struct pkt *p, enum rx_mode
 	struct rte_mbuf *m = p->m;
 	uint16_t owner = w->id, dport;
 	const uint8_t *h;
+	enum drop why;
 
 	if (unlikely(p->l4_len < TCP_HDR ||
 		     rte_pktmbuf_data_len(m) < (uint32_t)p->l2_len + p->l3_len + TCP_HDR))
@@ -146,10 +188,15 @@ static enum pkt_class tcp_classify(struct worker *w, struct pkt *p, enum rx_mode
 	dport = be16_get(p->dport);
 	if (unlikely(be16_get(p->sport) == 0))
 		return taken(w, m, DROP_TCP_SHORT);
-	if (mode == RX_FRESH && dp->n_workers > 1)
-		owner = dplane_tcp_listener(dp, &p->dst, dport) != LOCAL_NONE
-			    ? rx_client_owner(w, p)
-			    : port_owner(dp, p->local, dport);
+	why = ipsec_admit(w, p);
+	if (unlikely(why != DROP_NONE))
+		return taken(w, m, why);
+	if ((mode == RX_FRESH || mode == RX_INNER) && dp->n_workers > 1) {
+		if (dplane_tcp_listener(dp, &p->dst, dport) == LOCAL_NONE)
+			owner = port_owner(dp, p->local, dport);
+		else if (mode == RX_FRESH)
+			owner = rx_client_owner(w, p);
+	}
 	if (likely(owner == w->id))
 		return (h[TCP_FLAGS] & (TCP_SYN | TCP_ACK)) == TCP_SYN ? PKT_SYN : PKT_TCP;
 	handover_pkt(w, owner, p, HANDOVER_RX);
@@ -158,10 +205,18 @@ static enum pkt_class tcp_classify(struct worker *w, struct pkt *p, enum rx_mode
 
 static enum pkt_class l4_classify(struct worker *w, struct pkt *p, enum rx_mode mode)
 {
+	enum drop why;
+
 	if (likely(p->proto == IP_PROTO_UDP && p->local && mode != RX_COPY))
 		return udp_classify(w, p, mode);
 	if (likely(p->proto == IP_PROTO_TCP && p->local && mode != RX_COPY))
 		return tcp_classify(w, p, mode);
+	if (p->proto == IPPROTO_ESP && p->local && p->local->ipsec && mode != RX_COPY)
+		return esp_classify(w, p, mode);
+	p->sport = p->dport = be16_make(0);
+	why = ipsec_admit(w, p);
+	if (unlikely(why != DROP_NONE))
+		return taken(w, p->m, why);
 	if (p->proto == (p->v6 ? IP_PROTO_ICMPV6 : IP_PROTO_ICMP)) {
 		dispatch_icmp(w, p, mode == RX_COPY);
 		return PKT_TAKEN;
@@ -191,6 +246,9 @@ static bool frame_cut(struct rte_mbuf *m, uint32_t len)
 /* Puts a fragment to its siblings; the whole packet is parsed as if it had come like that. */
 static enum pkt_class frag_classify(struct worker *w, struct pkt *p, enum rx_mode mode)
 {
+	/* Or one that came without ESP would be put together with one that did not. */
+	if (unlikely(p->inner != SLOT_NONE))
+		return taken(w, p->m, DROP_ESP_POLICY);
 	p->m = frag_input(w, p->m, p->l2_len, p->v6);
 	p->whole = true;
 	return p->m ? pkt_parse(w, p, mode) : PKT_TAKEN;

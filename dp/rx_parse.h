@@ -15,9 +15,10 @@ enum pkt_class {
 	PKT_RELAY,    /* from a peer: p->index is the relay, p->slot the session */
 	PKT_TCP,      /* a segment that this worker looks for a connection for */
 	PKT_SYN,      /* one that asks for a connection */
+	PKT_ESP,      /* ESP, which its associations are here for, in UDP or not */
 };
 
-/* Fills p, whose m, in_port and whole are set. Strips nothing: offsets tell. */
+/* Fills p, whose m, in_port, whole and inner are set. Strips nothing: offsets tell. */
 enum pkt_class pkt_parse(struct worker *w, struct pkt *p, enum rx_mode mode);
 
 #endif

@@ -54,7 +54,9 @@ static void service_stranger(struct service *s, const char *why)
 	if (s->stranger_told == s->second) /* a line a second, however often they come */
 		return;
 	s->stranger_told = s->second;
-	RTE_LOG(WARNING, USER1, "pid %d (user %u) is no fairlead-cp, and came to %s: %s\n",
+	RTE_LOG(WARNING, USER1,
+		"pid %d (user %u) is no fairlead-cp, and came to %s: %s: stop it, or give it "
+		"another socket than dataplane.socket\n",
 		(int)p.pid, p.uid, s->dp->conf->dataplane.socket, why);
 }
 

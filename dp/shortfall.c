@@ -22,7 +22,8 @@ static unsigned descriptors_tell(const struct dplane *dp, const struct port *p, 
 		return 0;
 	fprintf(out,
 		"fairlead-dp: %s: ports[%u].%s (%s): %u descriptors a queue were asked for; its "
-		"device takes no such number: it is %u%s\n",
+		"device takes no such number: it is %u%s: set it to what the device takes, or use "
+		"another device\n",
 		dp->conf->file, p->idx, key, p->conf->name, asked, has,
 		has < asked ? ", and bursts that are longer are lost"
 			    : ", and so many packet buffers more are taken of dataplane.mbufs");

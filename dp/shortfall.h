@@ -9,8 +9,8 @@
 
 /*
  * A line to out for each: fewer queues than workers, other numbers of descriptors than configured,
- * offloads or rules that its driver refuses, multicast or a VLAN that it does not take, members of a
- * bond that do not tell when their link is lost. Returns how many.
+ * offloads or rules that its driver refuses, multicast or a VLAN that it does not take, members of
+ * a bond that do not tell when their link is lost. Returns how many.
  */
 unsigned shortfall_tell(const struct dplane *dp, const struct port *p, FILE *out);
 

@@ -29,6 +29,7 @@ enum handover_kind {
 	HANDOVER_TX,	   /* a frame to be sent by a port this worker has a queue of */
 	HANDOVER_LOOP,	   /* an IP packet of tx_loop(); enum relayed_kind stands for a port */
 	HANDOVER_MOVE,	   /* a TCP connection that moves, or the end of one that did */
+	HANDOVER_IPSEC,	   /* an IP packet for who may have IPsec associations with that worker */
 	HANDOVER_ABANDON,  /* the name of a peer's connection that nobody will bind */
 };
 
@@ -43,14 +44,16 @@ void handover(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_k
 bool handover_now(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_kind kind,
 		  uint32_t n);
 
-/* Beside the port's index: the frame has been put together from fragments. */
-enum { HANDOVER_WHOLE = 0x8000 };
+/* Beside the port's index: the frame has been put together from fragments, or was in ESP. */
+enum { HANDOVER_WHOLE = 0x8000, HANDOVER_INNER = 0x4000 };
 
 /* Hands a received packet to the worker that owns it. Takes p->m. */
 static inline void handover_pkt(struct worker *w, uint16_t to, const struct pkt *p,
 				enum handover_kind kind)
 {
-	handover(w, to, p->m, kind, (uint16_t)(p->in_port | (p->whole ? HANDOVER_WHOLE : 0)));
+	handover(w, to, p->m, kind,
+		 (uint16_t)(p->in_port | (p->whole ? HANDOVER_WHOLE : 0) |
+			    (p->inner != SLOT_NONE ? HANDOVER_INNER : 0)));
 }
 
 /* Copies a frame to all other workers as HANDOVER_COPY. Does not take m. */

@@ -16,6 +16,7 @@
 #include "tx.h"
 #include "dtls/dtls.h"
 #include "gateway/context.h"
+#include "ipsec/ipsec.h"
 #include "net/ip.h"
 #include "net/neigh.h"
 #include "tcp/tcp.h"
@@ -129,7 +130,7 @@ struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t e
 	    !net_create(w, err, errlen) || !audit_create(w, err, errlen) ||
 	    !turn_create(w, err, errlen) || !gate_create(w, err, errlen) ||
 	    !tcp_create(w, err, errlen) || !tls_create(w, err, errlen) ||
-	    !dtls_create(w, err, errlen)) {
+	    !dtls_create(w, err, errlen) || !ipsec_create(w, err, errlen)) {
 		worker_free(w);
 		return NULL;
 	}
@@ -143,6 +144,7 @@ void worker_free(struct worker *w)
 		return;
 	if (w->tcp)
 		punt_queue_clear(w);
+	ipsec_destroy(w);
 	dtls_destroy(w);
 	tcp_destroy(w);
 	tls_destroy(w);
@@ -256,6 +258,8 @@ uint32_t worker_turn(struct worker *w)
 	if (context_tick(w) | session_use_turn(w))
 		stage_end(w, STAGE_HOUSEKEEPING, 0);
 	worker_tick(w);
+	ipsec_tick(w);
+	n += stage_work(w, STAGE_IPSEC, ipsec_flush(w));
 	tx_control(w);
 	n += tx_flush(w);
 	if (boundary_wake(w))

@@ -31,6 +31,7 @@ struct path;
 struct rx;
 struct turn;
 struct gateway;
+struct ipsec;
 struct audit;
 struct net;
 struct tcp;
@@ -58,6 +59,7 @@ struct pkt {
 	uint16_t index;	  /* of the listener, or of the relay */
 	uint16_t in_port; /* index of the port it came in by */
 	uint32_t slot;	  /* of the session, SLOT_NONE if there is none */
+	uint32_t inner;	  /* which association of IPsec it came by (ipsec.h); SLOT_NONE: none */
 } __rte_cache_aligned;
 
 _Static_assert(offsetof(struct pkt, slot) < 128, "two lines");
@@ -141,6 +143,7 @@ struct worker {
 	alignas(64) struct tx tx;
 	struct boundary boundary;
 	struct dtls_worker *dtls; /* NULL: no listener is of DTLS */
+	struct ipsec *ipsec;	  /* NULL: no address has IPsec */
 	uint32_t snapshot; /* number of the one in force at the last look: worker_snapshot() */
 
 	/* A line of its own: workers that put packets into their rings to this one, which takes it.

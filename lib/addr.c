@@ -19,6 +19,15 @@ bool ip_in_prefix(const struct ip_addr *a, const struct ip_prefix *p)
 	       bits_match(a->b, p->ip.b, p->len);
 }
 
+bool ip_in_prefixes(const struct ip_addr *a, const struct ip_prefix *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (ip_in_prefix(a, &p[i]))
+			return true;
+	}
+	return false;
+}
+
 /* ---- text ---- */
 
 bool ip_parse(const char *s, struct ip_addr *out)

@@ -108,6 +108,8 @@ static inline uint64_t ip_source(const struct ip_addr *a)
 
 /* Whether a lies in p. A prefix of one family never holds an address of the other. */
 bool ip_in_prefix(const struct ip_addr *a, const struct ip_prefix *p);
+/* In one of n. */
+bool ip_in_prefixes(const struct ip_addr *a, const struct ip_prefix *p, size_t n);
 
 /* "10.0.0.1" or "fd00::1" (no scope, no brackets). False if s is anything else. */
 bool ip_parse(const char *s, struct ip_addr *out);

@@ -30,3 +30,21 @@ enum codec codec_static(uint8_t type)
 
 	return type < sizeof(of) ? (enum codec)of[type] : CODEC_NONE;
 }
+
+int codec_silence(enum codec c)
+{
+	switch (c) {
+	case CODEC_PCMU: /* G.711, either sign of zero; with the even bits of A-law inverted */
+		return 0xff;
+	case CODEC_PCMA:
+		return 0xd5;
+	case CODEC_G722: /* both bands' smallest step: 6 bits and 2 */
+		return 0xfa;
+	case CODEC_L16:
+		return 0;
+	case CODEC_CN: /* -127 dBov, and no spectrum (RFC 3389 3) */
+		return 0x7f;
+	default:
+		return -1;
+	}
+}

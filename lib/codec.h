@@ -26,5 +26,7 @@ extern const struct codec_desc codec_desc[CODECS];
 enum codec codec_find(const char *name, size_t len, uint32_t hz);
 /* Of a payload type that needs no a=rtpmap; CODEC_NONE: it does. */
 enum codec codec_static(uint8_t type);
+/* The byte that a payload of silence is made of; -1: there is no such byte, or it is not known. */
+int codec_silence(enum codec c);
 
 #endif

@@ -33,7 +33,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 24u
+#define CTL_ABI_VERSION 25u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -44,16 +44,18 @@ enum {
 	CTL_DOMAINS_MAX = 16, /* TLS domains, likewise */
 	CTL_NAME_MAX = 32,    /* NUL included */
 	CTL_TEXT_MAX = 192,
-	CTL_IDENTITY_MAX = 256,		      /* bytes of a PSK identity */
-	CTL_PSK_MAX = 64,		      /* bytes of a pre-shared key */
-	CTL_FINGERPRINTS_MAX = 8,	      /* that a termination's other side may have */
-	CTL_PROFILES_MAX = 4,		      /* of SRTP, by DTLS */
-	CTL_FORMATS_MAX = 8,		      /* payload types of RTP that are told */
-	CTL_HOST_MAX = 128,		      /* host name, NUL included */
-	CTL_UFRAG_MAX = 16,		      /* ICE user fragment of ours, NUL included */
-	CTL_PWD_MAX = 40,		      /* ICE password of ours, NUL included */
-	CTL_CERT_KEY = 8,		      /* bytes of a SHA-256 that name a certificate */
-	CTL_DER_MAX = 4096,		      /* bytes of a certificate that is told whole */
+	CTL_IDENTITY_MAX = 256,	  /* bytes of a PSK identity */
+	CTL_PSK_MAX = 64,	  /* bytes of a pre-shared key */
+	CTL_FINGERPRINTS_MAX = 8, /* that a termination's other side may have */
+	CTL_PROFILES_MAX = 4,	  /* of SRTP, by DTLS */
+	CTL_FORMATS_MAX = 8,	  /* payload types of RTP that are told */
+	CTL_MID_MAX = 16,	  /* name of an m-line, NUL included */
+	CTL_BUNDLE_MAX = 4,	  /* m-lines of one transport, who carries it included */
+	CTL_HOST_MAX = 128,	  /* host name, NUL included */
+	CTL_UFRAG_MAX = 16,	  /* ICE user fragment of ours, NUL included */
+	CTL_PWD_MAX = 40,	  /* ICE password of ours, NUL included */
+	CTL_CERT_KEY = 8,	  /* bytes of a SHA-256 that name a certificate */
+	CTL_DER_MAX = 4096,	  /* bytes of a certificate that is told whole */
 	CTL_PAYLOAD_MAX = RING_MSG_SIZE - 80, /* bytes of STUN a punt or reply carries */
 };
 
@@ -643,6 +645,19 @@ enum ctl_term_flags {
 	 * dtls_id begins another handshake, and until that is over the keys that there are serve.
 	 */
 	TERM_DTLS = 1 << 12,
+	/* Of RTP that the remote sends telephone events do not pass (RFC 4733); by `format`. */
+	TERM_NO_EVENTS = 1 << 13,
+	/*
+	 * With TERM_RTP: the payload that the remote sends is replaced by silence of its codec, by
+	 * `format`; what has none (lib/codec.h) does not pass. RTCP does.
+	 */
+	TERM_SILENT = 1 << 14,
+	/*
+	 * With TERM_SRTP and TERM_RTCP_MUX: an m-line of a bundle (RFC 9143), whose transport is
+	 * that of the context `bundle`, on the side of the same number: port, ICE, keys. The port
+	 * of its own is kept, and nothing comes to it, until it leaves the bundle.
+	 */
+	TERM_BUNDLED = 1 << 15,
 };
 
 enum { CTL_DSCP_KEEP = 0xff };
@@ -651,6 +666,14 @@ enum { CTL_DSCP_KEEP = 0xff };
 struct ctl_format {
 	uint8_t type;
 	uint8_t codec; /* enum codec */
+};
+
+/* What tells RTP of an m-line from that of others in its bundle (RFC 9143 9.2). */
+struct ctl_demux {
+	uint8_t types[16];     /* payload types, a bit each: types[type / 8] >> type % 8 */
+	char mid[CTL_MID_MAX]; /* value of the header extension; "": it has no name */
+	uint8_t mid_ext;       /* its number (RFC 8285); 0: it is not used */
+	uint8_t pad[3];
 };
 
 /*
@@ -680,6 +703,8 @@ struct ctl_term {
 	/* TERM_DTLS: profiles that may be agreed, most wanted first (enum srtp_suite); n 0: all. */
 	uint8_t n_profile, profile[CTL_PROFILES_MAX], pad[3];
 	struct ctl_format format[CTL_FORMATS_MAX]; /* with TERM_RTP; of its session description */
+	struct ctl_cid bundle;			   /* with TERM_BUNDLED; of the same worker */
+	struct ctl_demux demux; /* of an m-line of a bundle, also of the one that carries it */
 };
 
 enum ctl_context_flags {
@@ -827,8 +852,9 @@ enum ctl_term_event {
 	 * the other two as well.
 	 */
 	TERM_ENDED,
-	TERM_LATCHED,  /* remote learnt */
-	TERM_INACTIVE, /* nothing came for `inactivity` seconds; told once until something does */
+	TERM_LATCHED, /* remote learnt */
+	/* Nothing came for `inactivity` seconds; told once until something does. why: which kind */
+	TERM_INACTIVE,
 	/*
 	 * A connection was not the remote's, or was lost before it was known to be: its handshake
 	 * failed, it showed another certificate, it waited too long for a fingerprint. why says
@@ -841,12 +867,22 @@ enum ctl_term_event {
 	TERM_EVENTS
 };
 
+enum ctl_inactive {
+	INACTIVE_MEDIA, /* no media, and no other packets */
+	/*
+	 * TERM_ICE: no check of a remote that renews its consent by checks (RFC 7675), for that
+	 * long and 30 seconds at least. Media as if from there do not count.
+	 */
+	INACTIVE_CONSENT,
+};
+
 struct evt_term {
 	struct ctl_hdr hdr;
 	struct ctl_cid cid;
 	uint8_t side;
-	uint8_t what;			 /* enum ctl_term_event */
-	uint16_t why;			 /* enum tcp_end, with TERM_ENDED, TERM_REFUSED */
+	uint8_t what; /* enum ctl_term_event */
+	/* enum tcp_end, with TERM_ENDED, TERM_REFUSED; enum ctl_inactive, with TERM_INACTIVE */
+	uint16_t why;
 	uint8_t attempt;		 /* it is about */
 	uint8_t rtcp;			 /* with TERM_LATCHED, and of TERM_DTLS: 1: of RTCP */
 	uint16_t tls_version, tls_suite; /* with TLS once it is up, else 0 */
@@ -861,6 +897,124 @@ struct cmd_psk {
 	uint16_t len; /* bytes of key */
 	uint8_t key[CTL_PSK_MAX];
 };
+
+/* ---- IPsec associations with phones (RFC 4301, TS 33.203 7) ---- */
+
+enum {
+	CTL_IPSEC_LANES = 2,
+	CTL_IPSEC_SLOT_BITS = 17,
+	CTL_IPSEC_WORKER_BITS = 6,
+	CTL_IPSEC_SALT = 4, /* bytes that go before the IV of AES-GCM and AES-GMAC */
+};
+
+/*
+ * One association each way, for what goes between two ports: 33.203 has two lanes, the phone's
+ * client port with our server port, and its server port with our client port.
+ */
+struct ctl_ipsec_lane {
+	uint32_t spi_in, spi_out;  /* of what comes, which is ctl_ipsec_spi(), and of what goes */
+	struct be16 local, remote; /* 0: any port, and any protocol */
+};
+
+enum ctl_ipsec_flags {
+	CTL_IPSEC_TUNNEL = 1 << 0, /* tunnel mode; else transport mode */
+	CTL_IPSEC_UDP = 1 << 1,	   /* ESP in UDP (RFC 3948) */
+	CTL_IPSEC_ESN = 1 << 2,	   /* sequence numbers of 64 bits */
+	/*
+	 * Of a command: the keys in it are none, since who sends it has none. An association that
+	 * is there goes on with its own, and one that is not is refused.
+	 */
+	CTL_IPSEC_KEPT = 1 << 3,
+	/* Of a command: of all that the phone has, what is sent to it goes by these. */
+	CTL_IPSEC_CURRENT = 1 << 4,
+};
+
+/* The associations with one phone, which share their keys. */
+struct ctl_ipsec {
+	struct ctl_sid id;
+	uint64_t user;	   /* a hash of whose they are, for the control process; 0: nobody said */
+	uint32_t expiry;   /* seconds */
+	uint32_t flags;	   /* enum ctl_ipsec_flags */
+	uint8_t transform; /* enum esp_transform */
+	uint8_t pad;
+	uint16_t window;	/* of the anti-replay check, packets */
+	struct ip_addr local;	/* ours, outside; in transport mode inside as well */
+	struct sock_addr outer; /* theirs, outside; port: of UDP, 0 where it is not known yet */
+	struct ip_addr inner;	/* theirs, inside: in transport mode the same as outside */
+	uint16_t n_lanes;	/* 1 or 2 */
+	struct ctl_ipsec_lane lane[CTL_IPSEC_LANES];
+};
+
+/*
+ * The whole of it each time. Numbers and IVs go on where the worker has the associations; where it
+ * has not, they begin above `seq`. Wiped from the ring once obeyed. Answered where it is refused.
+ */
+struct cmd_ipsec_set {
+	struct ctl_hdr hdr;
+	struct ctl_ipsec s;
+	uint32_t seq;
+	uint8_t key[16]; /* of AES */
+	uint8_t mac[20]; /* of HMAC-SHA1 */
+	uint8_t salt[CTL_IPSEC_SALT];
+};
+
+/* CMD_IPSEC_DEL, CMD_IPSEC_AUDIT: each is answered. */
+struct cmd_ipsec {
+	struct ctl_hdr hdr;
+	struct ctl_sid id;
+};
+
+enum ctl_ipsec_event {
+	IPSEC_TOLD,    /* in an audit: there are these */
+	IPSEC_STATS,   /* the answer to a command */
+	IPSEC_REFUSED, /* CMD_IPSEC_SET could not be obeyed: why says so */
+	IPSEC_USED,    /* the first packet of theirs has come */
+	IPSEC_MOVED,   /* theirs come from another address or port of UDP, where ours go now */
+	IPSEC_SPENT,   /* no more numbers: nothing can be sent */
+	IPSEC_EVENTS
+};
+
+struct evt_ipsec {
+	struct ctl_hdr hdr;
+	struct ctl_ipsec s; /* without keys */
+	uint16_t what;	    /* enum ctl_ipsec_event */
+	uint16_t why;	    /* enum ctl_refusal */
+	uint32_t silent_s;  /* since theirs came; UINT32_MAX: none did */
+	uint32_t seq;	    /* the highest number of ours */
+	uint32_t pad;
+	uint64_t packets_in, bytes_in, packets_out, bytes_out; /* of what is inside, IP header on */
+	uint64_t dropped;				       /* of theirs */
+};
+
+/*
+ * The worker that has the associations of a phone, by its address inside: each worker can tell to
+ * whom a packet for it goes.
+ */
+static inline uint32_t ctl_ipsec_worker(const struct ip_addr *inner, uint32_t workers)
+{
+	uint64_t hi, lo;
+
+	memcpy(&hi, inner->b, 8);
+	memcpy(&lo, inner->b + 8, 8);
+	hi = (hi ^ lo) * UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)((hi >> 32) * workers >> 32);
+}
+
+/* What a phone's packets are known by. Never one of the reserved ones (RFC 4303 2.1). */
+static inline uint32_t ctl_ipsec_spi(uint32_t worker, struct ctl_sid id, uint32_t lane)
+{
+	return (id.gen % 255 + 1) << 24 | worker << (CTL_IPSEC_SLOT_BITS + 1) | id.slot << 1 | lane;
+}
+
+static inline uint32_t ctl_ipsec_spi_worker(uint32_t spi)
+{
+	return spi >> (CTL_IPSEC_SLOT_BITS + 1) & ((1u << CTL_IPSEC_WORKER_BITS) - 1);
+}
+
+static inline uint32_t ctl_ipsec_spi_slot(uint32_t spi)
+{
+	return spi >> 1 & ((1u << CTL_IPSEC_SLOT_BITS) - 1);
+}
 
 /* ---- neighbours, for who asks (fairlead neighbours) ---- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "digest_auth.h"
+#include "sip_scan.h"
 
 #include <string.h>
 #include <strings.h>
@@ -17,18 +18,6 @@ static const char *const param_name[DIGEST_PARAMS] = {
 	[DIGEST_AUTS] = "auts",
 };
 
-/* What is left of the value, and where what is taken of it goes. */
-struct scan {
-	const char *pos, *end;
-	char *out;
-};
-
-/* Folded lines are white space too (RFC 3261 7.3.1). */
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 /* Of a token (RFC 3261 25.1), and what else stands in values without quotes, as in base64. */
 static bool is_token(char c)
 {
@@ -36,25 +25,8 @@ static bool is_token(char c)
 	       (c && strchr("-.!%*_+`'~/:=", c) != NULL);
 }
 
-static void space_skip(struct scan *s)
-{
-	while (s->pos < s->end && is_space(*s->pos))
-		s->pos++;
-}
-
-/* A character and what is around it; false: another one is there. */
-static bool mark_take(struct scan *s, char c)
-{
-	space_skip(s);
-	if (s->pos == s->end || *s->pos != c)
-		return false;
-	s->pos++;
-	space_skip(s);
-	return true;
-}
-
 /* A word of at least one character. It ends where `stop` or no token character is. */
-static const char *word_take(struct scan *s, char stop)
+static const char *word_take(struct sip_scan *s, char stop)
 {
 	const char *word = s->out;
 
@@ -67,7 +39,7 @@ static const char *word_take(struct scan *s, char stop)
 }
 
 /* What stands behind an opening quote, which is taken already. */
-static const char *quoted_take(struct scan *s)
+static const char *quoted_take(struct sip_scan *s)
 {
 	const char *text = s->out;
 
@@ -95,12 +67,12 @@ static enum digest_param param_find(const char *name)
 	return (enum digest_param)p;
 }
 
-static bool param_take(struct scan *s, struct digest_auth *a)
+static bool param_take(struct sip_scan *s, struct digest_auth *a)
 {
 	const char *name = word_take(s, '='), *value;
 	enum digest_param p;
 
-	if (!name || !mark_take(s, '='))
+	if (!name || !sip_mark_take(s, '='))
 		return false;
 	if (s->pos < s->end && *s->pos == '"') {
 		s->pos++;
@@ -121,23 +93,23 @@ static bool param_take(struct scan *s, struct digest_auth *a)
 
 bool digest_auth_parse(const char *value, size_t len, struct digest_auth *out)
 {
-	struct scan s = { value, value + len, out->text };
+	struct sip_scan s = { value, value + len, out->text };
 	int n = 0;
 
 	memset(out->value, 0, sizeof(out->value));
 	if (len > DIGEST_AUTH_MAX)
 		return false;
-	space_skip(&s);
+	sip_space_skip(&s);
 	if ((size_t)(s.end - s.pos) < 7 || strncasecmp(s.pos, "Digest", 6) != 0 ||
-	    !is_space(s.pos[6]))
+	    !sip_is_space(s.pos[6]))
 		return false;
 	s.pos += 7;
-	space_skip(&s);
+	sip_space_skip(&s);
 	/* What is written is never more than what was read: "=", quotes and commas go, NULs come.
 	 */
 	do {
 		if (n++ == DIGEST_AUTH_COUNT || !param_take(&s, out))
 			return false;
-	} while (mark_take(&s, ','));
+	} while (sip_mark_take(&s, ','));
 	return s.pos == s.end;
 }

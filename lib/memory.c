@@ -63,11 +63,14 @@ bool memory_purger_start(void)
 
 bool memory_arena_own(void)
 {
+	static _Thread_local bool own;
 	unsigned arena;
 	size_t len = sizeof(arena);
 
-	return !mallctl || (mallctl("arenas.create", &arena, &len, NULL, 0) == 0 &&
-			    mallctl("thread.arena", NULL, NULL, &arena, sizeof(arena)) == 0);
+	if (!own)
+		own = !mallctl || (mallctl("arenas.create", &arena, &len, NULL, 0) == 0 &&
+				   mallctl("thread.arena", NULL, NULL, &arena, sizeof(arena)) == 0);
+	return own;
 }
 
 struct memory_use memory_use(void)

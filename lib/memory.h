@@ -24,7 +24,7 @@ bool memory_purger_start(void);
 /*
  * Gives the calling thread an arena of its own, whose locks nobody holds for long: others come only
  * to free what this thread allocated, and the purger. False: it stays with the arena that threads
- * without one share.
+ * without one share. Again it is the same arena.
  */
 bool memory_arena_own(void);
 

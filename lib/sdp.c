@@ -396,6 +396,18 @@ bool sdp_attr_of(const struct sdp *s, int media, const char *name, struct sdp_te
 	       sdp_attr(s, SDP_SESSION, name, 0, value) >= 0;
 }
 
+uint32_t sdp_tls_id(const struct sdp *s, int media)
+{
+	uint32_t h = 2166136261u; /* FNV-1a */
+	struct sdp_text v;
+
+	if (!sdp_attr_of(s, media, "tls-id", &v) || !v.len)
+		return 0;
+	for (uint32_t k = 0; k < v.len; k++)
+		h = (h ^ (uint8_t)v.at[k]) * 16777619u;
+	return h ? h : 1;
+}
+
 void sdp_put_words(struct wr *w, struct sdp_text t)
 {
 	struct sdp_text word;

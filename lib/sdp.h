@@ -77,6 +77,8 @@ bool sdp_parse_fragment(struct sdp *s, const void *p, size_t len, int *where, co
 int sdp_attr(const struct sdp *s, int media, const char *name, int from, struct sdp_text *value);
 /* The same of the m-line, or if that has none, of the session. */
 bool sdp_attr_of(const struct sdp *s, int media, const char *name, struct sdp_text *value);
+/* a=tls-id as a number by which another is seen (RFC 8842 5.2); 0: there is none. */
+uint32_t sdp_tls_id(const struct sdp *s, int media);
 /* Whether a line is an attribute of that name. */
 bool sdp_line_is(const struct sdp_line *l, const char *name);
 

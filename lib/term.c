@@ -9,7 +9,8 @@ enum {
 	STREAM_FLAGS = TERM_CONNECT | TERM_TLS_CLIENT,
 	RELEARN_FLAGS = TERM_RELEARN | TERM_RELEARN_RTCP,
 	ALL_FLAGS = TERM_IN | TERM_OUT | TERM_LATCH | TERM_LATCH_ADDR | RELEARN_FLAGS | UDP_FLAGS |
-		    STREAM_FLAGS,
+		    STREAM_FLAGS | TERM_NO_EVENTS | TERM_SILENT | TERM_BUNDLED,
+	BUNDLED_FLAGS = TERM_RTP | TERM_RTCP_MUX | TERM_SRTP,
 	UFRAG_MIN = 4, /* RFC 8445 5.3 */
 	PWD_MIN = 22,
 };
@@ -51,6 +52,8 @@ static const char *flags_wrong(const struct ctl_term *t)
 		return "RTCP multiplexing needs RTP";
 	if (flags & TERM_SRTP && !(flags & TERM_RTP))
 		return "SRTP is a kind of RTP";
+	if (flags & TERM_BUNDLED && (flags & BUNDLED_FLAGS) != BUNDLED_FLAGS)
+		return "a bundle is of SRTP, with RTCP on the same port";
 	if (flags & TERM_LATCH_ADDR && !(flags & TERM_LATCH) && (stream || flags & TERM_ICE))
 		return "only UDP without ICE is heard from any port of an address";
 	if (flags & TERM_LATCH_ADDR && !addr_given(&t->remote[0]))
@@ -95,6 +98,15 @@ static const char *formats_wrong(const struct ctl_term *t)
 	return NULL;
 }
 
+static const char *bundle_wrong(const struct ctl_term *t)
+{
+	if (!(t->flags & TERM_BUNDLED) != !t->bundle.gen)
+		return "a bundle is carried by a context";
+	return memchr(t->demux.mid, '\0', sizeof(t->demux.mid))
+		   ? NULL
+		   : "the name of an m-line is too long";
+}
+
 const char *term_wrong(const struct ctl_term *t)
 {
 	const char *wrong;
@@ -112,6 +124,8 @@ const char *term_wrong(const struct ctl_term *t)
 		wrong = profiles_wrong(t);
 	if (!wrong)
 		wrong = formats_wrong(t);
+	if (!wrong)
+		wrong = bundle_wrong(t);
 	return wrong ? wrong : fingerprints_wrong(t);
 }
 
@@ -141,4 +155,12 @@ bool term_valid(const struct ctl_term *t, bool v6)
 			return false;
 	}
 	return true;
+}
+
+void term_dtls_clear(struct ctl_term *t)
+{
+	t->flags &= (uint16_t) ~(TERM_DTLS | TERM_TLS_CLIENT);
+	t->dtls_id = 0;
+	t->n_fingerprint = 0;
+	memset(t->fingerprint, 0, sizeof(t->fingerprint));
 }

@@ -11,6 +11,7 @@ enum term_kind { TERM_KIND_WORD, TERM_KIND_NUMBER, TERM_KIND_FLAG, TERM_KIND_LIS
 enum term_transports {
 	TERM_OF_UDP = 1 << TERM_UDP,
 	TERM_OF_TLS = 1 << TERM_TLS,
+	TERM_OF_CERTIFIED = TERM_OF_UDP | TERM_OF_TLS,
 	TERM_OF_STREAM = 1 << TERM_TCP | TERM_OF_TLS,
 	TERM_OF_ANY = 1 << TERM_NONE | TERM_OF_UDP | TERM_OF_STREAM,
 };
@@ -41,6 +42,8 @@ enum { TERM_DSCP_MAX = 63 };
  * on the configuration.
  */
 const char *term_wrong(const struct ctl_term *t);
+/* What is of DTLS goes: its role, and who its remote is. */
+void term_dtls_clear(struct ctl_term *t);
 /* Whether an address, if it is given, is of the local one's family. */
 bool term_addr_fits(const struct sock_addr *a, bool v6);
 /*

@@ -29,6 +29,8 @@ enum {
 	PORTS_PER_RELAY = 65535 - PORT_MIN + 1,
 	USERS = 1000,
 	CLIENT_PORTS = 60000,
+	HEAP_MB_MAX = 50, /* with -a, however many sessions there are */
+	PAUSE_MS_MAX = 100,
 };
 
 static struct options {
@@ -36,6 +38,7 @@ static struct options {
 	unsigned int interval; /* of a look for the busiest */
 	enum talkers_by by;
 	const char *dir;
+	bool judge;
 } opt = { .sessions = 1000000, .interval = 1, .dir = "/dev/shm" };
 
 static struct config conf;
@@ -99,17 +102,6 @@ static void config_fill(const char *dir)
 	snprintf(conf.control.state, sizeof(conf.control.state), "%s/state", dir);
 }
 
-/* Takes what the server sent, as a worker that obeys. */
-static void commands_take(void)
-{
-	const int n = ring_count(&dp.cmd, 1);
-
-	for (int i = 0; i < n; i++)
-		stand_in_answer(&dp, (const struct ctl_hdr *)ring_peek(&dp.cmd, (uint32_t)i));
-	if (n > 0)
-		ring_release(&dp.cmd, (uint32_t)n);
-}
-
 /* Turns of the loop until there is nothing to do. */
 static void turns(struct cost *c)
 {
@@ -124,7 +116,7 @@ static void turns(struct cost *c)
 		ms = now_ms() - since;
 		if (c && ms > c->turn_ms)
 			c->turn_ms = ms;
-		commands_take();
+		stand_in_obey(&dp);
 	} while (work != DPLINK_IDLE);
 	if (dplink_fault(server.link, &why))
 		die(why);
@@ -250,14 +242,30 @@ static uint64_t pages(struct cost *c, const char *method, const char *of, json_t
 }
 
 static uint64_t heap_begin;
+static bool failed;
+
+/* What an operator is promised: nobody waits for his list, and it takes no memory worth a name. */
+static void cost_judge(const char *name, const struct cost *c, double heap_mb)
+{
+	if (!opt.judge ||
+	    (heap_mb <= HEAP_MB_MAX && c->call_ms <= PAUSE_MS_MAX && c->turn_ms <= PAUSE_MS_MAX))
+		return;
+	fprintf(stderr, "bench_sessions: %s: above %d MB, or %d ms for a call or a turn\n", name,
+		HEAP_MB_MAX, PAUSE_MS_MAX);
+	failed = true;
+}
 
 static void cost_print(const char *name, struct cost *c, double since, uint64_t n)
 {
+	double heap_mb;
+
 	heap_note(c);
+	heap_mb = c->heap > heap_begin ? (double)(c->heap - heap_begin) / 1e6 : 0;
+	cost_judge(name, c, heap_mb);
 	printf(", \"%s\": {\"sessions\": %llu, \"calls\": %u, \"cpu_s\": %.2f, "
 	       "\"longest_call_ms\": %.2f, \"longest_turn_ms\": %.2f, \"heap_mb\": %.1f}",
 	       name, (unsigned long long)n, c->calls, (now_ms() - since) / 1e3, c->call_ms,
-	       c->turn_ms, c->heap > heap_begin ? (double)(c->heap - heap_begin) / 1e6 : 0);
+	       c->turn_ms, heap_mb);
 }
 
 static void walk(const char *name, const char *method, const char *of, json_t *params)
@@ -326,7 +334,8 @@ static void run(void)
 
 static int usage(void)
 {
-	fputs("Usage: bench_sessions [-n SESSIONS] [-i SECONDS] [-u] [-d DIR]\n"
+	fputs("Usage: bench_sessions [-n SESSIONS] [-i SECONDS] [-u] [-a] [-d DIR]\n"
+	      "  -a  fails where a command takes above 50 MB, or a call or turn 100 ms of CPU\n"
 	      "  -i  between two looks for the busiest (1)\n"
 	      "  -u  the busiest users, not sessions\n"
 	      "  -d  where the state file is (/dev/shm)\n",
@@ -338,13 +347,15 @@ static bool options_read(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "n:i:ud:")) != -1) {
+	while ((c = getopt(argc, argv, "n:i:uad:")) != -1) {
 		if (c == 'n')
 			opt.sessions = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (c == 'i')
 			opt.interval = (unsigned int)strtoul(optarg, NULL, 10);
 		else if (c == 'u')
 			opt.by = TALKERS_USER;
+		else if (c == 'a')
+			opt.judge = true;
 		else if (c == 'd')
 			opt.dir = optarg;
 		else
@@ -383,5 +394,5 @@ int main(int argc, char **argv)
 		unlink(path);
 	}
 	rmdir(dir);
-	return 0;
+	return failed;
 }

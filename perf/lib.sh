@@ -183,8 +183,10 @@ net_up()
 
 net_down()
 {
-	ip netns del flperf-near 2>/dev/null || true
-	ip netns del flperf-far 2>/dev/null || true
+	local ns
+	for ns in $(ip netns list | awk '/^flperf-/ { print $1 }'); do
+		ip netns del "$ns"
+	done
 }
 
 near_addr()
@@ -283,7 +285,7 @@ dp_run()
 # fairlead_up: both processes, with what fairlead_conf wrote, and user demo.
 fairlead_up()
 {
-	rm -f "$TMP/contexts.state" "$TMP/allocations.state.ports" # those of the last run; rests, too
+	rm -f "$TMP/contexts.state" "$TMP/contexts.state.h248" "$TMP/allocations.state.ports" # those of the last run; rests, too
 	dp_run "$BUILD/fairlead-dp" --config "$TMP/fairlead.yaml"
 	ip netns exec flperf-near taskset -c "${CTL_CPU:-0}" "$BUILD/fairlead-cp" \
 		--config "$TMP/fairlead.yaml" >"$TMP/cp.log" 2>&1 </dev/null &

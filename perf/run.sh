@@ -8,9 +8,9 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 BUILD=${FAIRLEAD_BUILD:-$ROOT/build}
 RESULTS=${PERF_RESULTS:-$ROOT/perf/results}
-SCENARIOS=(relay workers auth srtp alloc memif veth latency memory tcp tls allocator gateway splice ceilings instructions)
-PROGRAMS=(perf/bench_relay perf/bench_media perf/bench_srtp perf/bench_alloc perf/bench_auth perf/bench_tcp perf/bench_tls
-	perf/bench_handshake perf/tcp_load perf/tls_load perf/turn_load
+SCENARIOS=(relay workers auth srtp esp alloc memif veth latency memory tcp tap tls allocator gateway splice ceilings instructions)
+PROGRAMS=(perf/bench_relay perf/bench_media perf/bench_srtp perf/bench_esp perf/bench_alloc perf/bench_sessions perf/bench_auth perf/bench_tcp perf/bench_tls
+	perf/bench_handshake perf/bench_tap perf/tcp_load perf/tls_load perf/turn_load
 	fairlead-dp fairlead-cp fairlead)
 CHILD=
 
@@ -26,7 +26,7 @@ usage()
 		sed -n '3s/^# //p' "$ROOT/perf/scenario/$s.sh"
 	done
 	cat <<-END
-	  all          26 min: all of these (default)
+	  all          27 min: all of these (default)
 	  short        3 min: as little of each but allocator as shows that it works; the figures mean nothing
 
 	What is missing is installed from Debian (conf/packages.txt: build, run, perf). The server under

@@ -38,6 +38,7 @@ static uint64_t layout(struct region *r, const struct config *c)
 	w->conns = place(&end, sizeof(struct ctl_conn_info) * w->conns_max);
 	w->by_addr = place(&end, sizeof(struct ctl_conn_bucket) * conn_buckets(w->conns_max));
 	w->sessions_max = c->dataplane.sessions;
+	w->contexts_max = c->gateway.contexts;
 	w->use = place(&end, sizeof(struct ctl_use) * w->sessions_max);
 	return (end + 4095) & ~UINT64_C(4095);
 }
@@ -87,6 +88,16 @@ void stand_in_answer(struct stand_in *dp, const struct ctl_hdr *h)
 	*e =
 	    (struct ctl_hdr){ h->type == CMD_AUDIT ? EVT_AUDITED : EVT_SYNCED, sizeof(*e), h->seq };
 	ring_publish(&dp->evt, 1);
+}
+
+void stand_in_obey(struct stand_in *dp)
+{
+	const int n = ring_count(&dp->cmd, 1);
+
+	for (int i = 0; i < n; i++)
+		stand_in_answer(dp, (const struct ctl_hdr *)ring_peek(&dp->cmd, (uint32_t)i));
+	if (n > 0)
+		ring_release(&dp->cmd, (uint32_t)n);
 }
 
 void stand_in_resident(uint64_t *heap, uint64_t *shared)

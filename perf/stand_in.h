@@ -19,6 +19,9 @@ bool stand_in_open(struct stand_in *dp, const struct config *c);
 /* A command of an audit or a replay is answered: there is nothing, and all was carried out. */
 void stand_in_answer(struct stand_in *dp, const struct ctl_hdr *h);
 
+/* Takes what the server sent, as a worker that obeys. */
+void stand_in_obey(struct stand_in *dp);
+
 /* Resident bytes of this process, by what they are mapped from. */
 void stand_in_resident(uint64_t *heap, uint64_t *shared);
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Includes point one way: lib <- conf <- dp, and lib <- conf <- cp <- cli. Only dp/ knows DPDK. In
-# dp/ there are floors, each of which knows those below it: what dispatches; turn/, gateway/ and
-# service/, which do not know each other; relay/; tcp/, tls/, dtls/ and srtp/ with cipher/; net/; the links to
-# other workers and the control process, transmit, the clock. What a folder of dp/ alone has on a
+# dp/ there are floors, each of which knows those below it: what dispatches; turn/, gateway/, service/
+# and edge/, which do not know each other; relay/; tcp/, tls/, dtls/ and srtp/ with cipher/; net/; the links to
+# other workers and the control process, transmit, the clock. ipsec/ is beside tcp/. What a folder of dp/ alone has on a
 # worker stands in a header that only its files include. In cp/, contexts do not know who controls them.
 #   check-includes.sh [ROOT [STAMP DEPFILE]]
 # Names each line that breaks this and exits 1. With STAMP and DEPFILE (ninja's), touches the one
@@ -21,17 +21,19 @@ rules='
 lib  [.][.]/|(^|/)(dp|cp|cli|conf)/|(^|/)rte_
 conf (^|/)(dp|cp|cli)/|(^|/)rte_
 dp   (^|/)(cp|cli)/|OWN
-dp/worker.h (^|/)(net|cipher|srtp|tcp|tls|dtls|turn|gateway|service)/|(^|/)relay/[^f]|TOP
-dp/net (^|/)(cipher|srtp|tcp|tls|dtls|relay|turn|gateway|service)/|TOP
-dp/tcp (^|/)(srtp|relay|turn|gateway|service)/|TOP
-dp/dtls (^|/)(srtp|relay|turn|gateway|service)/|TOP
-dp/tls (^|/)(srtp|relay|turn|gateway|service)/|TOP
-dp/cipher (^|/)(net|tcp|tls|dtls|srtp|relay|turn|gateway|service)/|TOP
-dp/srtp (^|/)(net|tcp|tls|dtls|relay|turn|gateway|service)/|TOP
-dp/relay (^|/)(turn|gateway|service)/|TOP
-dp/turn (^|/)(gateway|service)/|TOP
-dp/gateway (^|/)(turn|service)/|TOP
-dp/service (^|/)(turn|gateway)/|TOP
+dp/worker.h (^|/)(net|cipher|ipsec|srtp|tcp|tls|dtls|turn|gateway|service|edge)/|(^|/)relay/[^f]|TOP
+dp/net (^|/)(cipher|ipsec|srtp|tcp|tls|dtls|relay|turn|gateway|service|edge)/|TOP
+dp/tcp (^|/)(srtp|ipsec|relay|turn|gateway|service|edge)/|TOP
+dp/ipsec (^|/)(srtp|tcp|tls|dtls|relay|turn|gateway|service|edge)/|TOP
+dp/dtls (^|/)(srtp|relay|turn|gateway|service|edge)/|TOP
+dp/tls (^|/)(srtp|relay|turn|gateway|service|edge)/|TOP
+dp/cipher (^|/)(net|ipsec|tcp|tls|dtls|srtp|relay|turn|gateway|service|edge)/|TOP
+dp/srtp (^|/)(net|tcp|tls|dtls|relay|turn|gateway|service|edge)/|TOP
+dp/relay (^|/)(turn|gateway|service|edge)/|TOP
+dp/turn (^|/)(gateway|service|edge)/|TOP
+dp/gateway (^|/)(turn|service|edge)/|TOP
+dp/service (^|/)(turn|gateway|edge)/|TOP
+dp/edge (^|/)(tcp|tls|dtls|turn|gateway|service)/|TOP
 cp   (^|/)(dp|cli)/|(^|/)rte_
 cp/context (^|/)(ng|admin)/
 cp/turn (^|/)(context|ng|admin)/
@@ -39,7 +41,7 @@ cli  (^|/)dp/|(^|/)rte_
 '
 # Files of dp/ itself are on the lowest floor, but for those that dispatch, or start what there is.
 high='audit cmd demux dispatch dispatch_icmp handover loop main reload rx rx_parse service trace worker'
-low='(^|/)(net|cipher|srtp|tcp|tls|dtls|relay|turn|gateway|service)/|TOP'
+low='(^|/)(net|cipher|ipsec|srtp|tcp|tls|dtls|relay|turn|gateway|service|edge)/|TOP'
 for file in "$root"/dp/*.[ch]; do
 	[ -e "$file" ] || continue # no dp/, which a rule above tells
 	name=${file##*/}

@@ -138,7 +138,8 @@ service()
 {
 	inside "$1" /fairlead/tests/vm/service_root.sh || return
 	unmount_all # the guest has its own
-	GUEST_ROOT=$1 GUEST_DISK=1024 GUEST_SECONDS=2400 VM_LATER=/root/later.deb "$ROOT/tests/vm/driver.sh" vmxnet3 service
+	GUEST_ROOT=$1 GUEST_DISK=1024 GUEST_SECONDS=2700 VM_EARLIER=/root/earlier.deb VM_DEB=/root/fairlead.deb \
+		VM_LATER=/root/later.deb "$ROOT/tests/vm/driver.sh" vmxnet3 service
 }
 
 # ---- the image ----

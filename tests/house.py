@@ -19,7 +19,7 @@ PRODUCT = ("dp", "cp", "lib", "cli", "conf")
 FLOORS = (("bond", "boundary", "clock", "dplane", "drop", "heartbeat", "iface", "key24", "numa", "outage", "pci", "port",
            "port_info", "privilege", "rate", "region", "relayed", "reopen", "rss", "shortfall", "socket", "stage", "steer", "sweep",
            "tx", "vlan", "xstats"),
-          ("net",), ("cipher", "tcp", "tls", "dtls", "srtp"), ("relay",), ("turn", "gateway", "service"), ("dispatch",))
+          ("net",), ("cipher", "tcp", "tls", "dtls", "srtp"), ("relay",), ("turn", "gateway", "service", "edge"), ("dispatch",))
 COINED = "shake shaker door edge parting lie lies lied goodbye news wish mark rest".split()
 
 

@@ -58,16 +58,17 @@ build()
 	say "depends on $(dpkg-deb -f "$DEB" Depends)"
 }
 
-# Findings are mended, or overridden with a reason in debian/. Of one of Debian 12's lintian that of 13 takes no override:
-# there is no start without systemd, which watches both processes by their notifications.
+# Findings are printed, those that are overridden, too. They are mended, or overridden with a reason in debian/. Of one of Debian 12's lintian that of 13 takes no override:
+# there is no start without systemd, which watches both processes by their notifications. Spelling is not judged in
+# programs, where it finds words in the machine's code, others with each build.
 judge()
 {
-	local others=()
-	[[ $(. /etc/os-release && echo "$VERSION_ID") != 12 ]] ||
-		others=(--suppress-tags package-supports-alternative-init-but-no-init.d-script)
+	local others=spelling-error-in-binary
+	[[ $(. /etc/os-release && echo "$VERSION_ID") != 12 ]] || others+=,package-supports-alternative-init-but-no-init.d-script
 	say "lintian $(lintian --version)"
-	lintian --no-cfg --allow-root "${others[@]}" -i -I --tag-display-limit 0 "$WORK"/fairlead_*.changes >"$WORK/lintian" ||
+	lintian --no-cfg --allow-root --suppress-tags "$others" -i -I --show-overrides --tag-display-limit 0 "$WORK"/fairlead_*.changes >"$WORK/lintian" ||
 		fail "lintian does not run, or has errors: $(<"$WORK/lintian")"
+	sed 's/^/package: lintian: /' "$WORK/lintian"
 	! grep -q '^[EWI]:' "$WORK/lintian" || fail "lintian has findings: $(<"$WORK/lintian")"
 }
 

@@ -15,15 +15,21 @@ LOGS_KEPT=5 # of earlier runs: build-logs.1 is the last one's
 CRASHES=$ROOT/build-crashes # inputs that made a fuzzer fail: tried first in each run, until removed
 FOUND=$ROOT/build-found # what fuzzers found beyond their corpora: see tests/fuzz/merge.sh
 LONG=
-[[ ${1:-} != --long ]] || LONG=1
+PATTERN=
+REST=() # what is neither
+for arg; do
+	case $arg in
+	--long) LONG=1 ;;
+	-*) REST+=("$arg") ;;
+	*) [[ -n $PATTERN ]] && REST+=("$arg") || PATTERN=$arg ;;
+	esac
+done
 FUZZ_SECONDS=${FUZZ_SECONDS:-${LONG:+600}}
 FUZZ_SECONDS=${FUZZ_SECONDS:-3}
 E2E_SECONDS=${E2E_SECONDS:-${LONG:+7200}}
 E2E_SECONDS=${E2E_SECONDS:-600}
 LANES=${LANES:-2} # half of an end-to-end test is waiting
 LOCK=/run/fairlead-tests.lock
-PATTERN=${1:-}
-[[ -z $LONG ]] || PATTERN=${2:-}
 TARGETS=()
 PASSED=0
 FAILED=0
@@ -31,7 +37,7 @@ FAILED=0
 usage()
 {
 	cat <<-END
-	Usage: tests/run.sh [--long] [PATTERN] | --help
+	Usage: tests/run.sh [--long] [PATTERN] [--help]
 
 	Runs every test, or those whose name the extended regular expression PATTERN finds. Names:
 
@@ -57,10 +63,13 @@ usage()
 	  package:NAME                             with --long, or asked for by a pattern that begins so: the
 	                                           package built, installed, upgraded and purged there,
 	                                           and its services in a guest
+	  compiler:NAME                            the same way: the tree built by gcc-13 and gcc-15, with the
+	                                           libraries of doc/arch/tests.md, and tests of what differs
 
 	--long is for a night: ten minutes of each fuzzer, a hundred seeds beside Linux, every impairment, a
-	minute of each hostile program, the whole rig of benchmarks, and new machines. It also builds a release
-	with clang, and runs twice, in a release and sanitized, what runs once when all is asked for.
+	minute of each hostile program, the whole rig of benchmarks, new machines, and compilers that they have
+	not. It also builds a release with clang, and runs twice, in a release and sanitized, what runs once
+	when all is asked for.
 
 	FUZZ_SECONDS=N  time of each fuzzer ($FUZZ_SECONDS)
 	E2E_SECONDS=N   most a test of the kinds tcp, e2e and vm may take ($E2E_SECONDS)
@@ -81,7 +90,7 @@ whole() { [[ -z $PATTERN && -z $LONG ]]; } # the run that everybody waits for
 # want_kind KIND: whether the pattern may find names of this kind, told by its beginning.
 want_kind()
 {
-	local kind='^\^?(build|unit|tsan|fuzz|static|tcp|e2e|e2e-sanitized|hostile|vm|upgrade|machine|package)(:|$)'
+	local kind='^\^?(build|unit|tsan|fuzz|static|tcp|e2e|e2e-sanitized|hostile|vm|upgrade|machine|package|compiler)(:|$)'
 	[[ $PATTERN =~ $kind ]] || return 0
 	[[ ${BASH_REMATCH[1]} == "$1" ]]
 }
@@ -264,8 +273,8 @@ unit()
 # ---- threads ----
 
 # Unit tests whose threads share what threads of the programs do: rings of the boundary, ticket keys,
-# handshakes on crypto CPUs.
-TSAN=(ring tickets crypto_cpus)
+# handshakes on crypto CPUs, records.
+TSAN=(ring tickets crypto_cpus record_ring)
 
 # With addresses that are not random, where that can be had: the runtime of an older clang does not
 # know how far a newer kernel spreads them, and does not start.
@@ -394,6 +403,7 @@ lanes()
 	say "$2"
 	# A lane does not reach the registry. Who needs the packages says why they are not there.
 	[[ " ${JOBS[*]}" != *" vm:"* ]] || tests/vm/guest.sh --fetch >"$(log_of vm:fetch)" 2>&1
+	[[ " ${JOBS[*]}" != *"vm:bare "* ]] || GUEST_KMODS=1 tests/vm/guest.sh --fetch >>"$(log_of vm:fetch)" 2>&1
 	[[ " ${JOBS[*]}" != *" vm:igb "* ]] || tests/vm/driver.sh igb --fetch >>"$(log_of vm:fetch)" 2>&1
 	[[ " ${JOBS[*]}" != *" e2e:"* ]] || tests/e2e/node/install.sh build >"$(log_of e2e:node)" 2>&1
 	for name in "${JOBS[@]}"; do left[${name%% *}]=1; done
@@ -484,7 +494,8 @@ vms()
 		[[ $d != e1000 && $d != igb || -n $LONG || $PATTERN == *vm:$d* ]] || continue
 		queues=1
 		[[ $d != virtio && $d != igb ]] || queues=2 # QEMU spreads packets over the queues of these alone
-		job "vm:$d" "VM_LONG=$LONG" "VM_QUEUES=$queues" "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((3 * E2E_SECONDS))" tests/vm/driver.sh "$d"
+		# Two guests at a time emulate more than the machine has.
+		job "vm:$d" "VM_LONG=$LONG" "VM_QUEUES=$queues" "VM_SECONDS=$((3 * E2E_SECONDS / 2))" "GUEST_SECONDS=$((4 * E2E_SECONDS))" tests/vm/driver.sh "$d"
 	done
 	job vm:numa tests/vm/numa.sh
 	[[ -z $LONG && $PATTERN != *vm:tap* ]] || job vm:tap tests/vm/tap.sh
@@ -530,6 +541,15 @@ packages()
 	done
 }
 
+compilers()
+{
+	local name
+	say "compilers that neither Debian has"
+	for name in gcc-13 gcc-15; do
+		try "compiler:$name" tests/clean-machine.sh --compiler "$name"
+	done
+}
+
 main()
 {
 	local sanitize=('-Db_sanitize=address,undefined' -Db_lundef=false -Dfuzz=true
@@ -540,9 +560,9 @@ main()
 	export ROOT LOGS E2E_SECONDS
 	export -f relay_up e2e_job e2e_sanitized_job
 	[[ -z $LONG ]] || export RIG=all HOSTILE_SECONDS=${HOSTILE_SECONDS:-60}
-	case $PATTERN in
+	case ${REST[0]:-} in
 	-h | --help) usage; exit ;;
-	-*) usage >&2; exit 2 ;;
+	?*) usage >&2; exit 2 ;;
 	esac
 	need_root "$@"
 	lock_machine "$@"
@@ -585,6 +605,7 @@ main()
 	if [[ -n $LONG || $PATTERN =~ ^\^?upgrade ]] && [[ -n ${GCC:-} ]]; then try upgrade:boundary tests/upgrade.sh; fi
 	if want_kind machine && [[ -n $LONG ]]; then machines; fi
 	if [[ -n $LONG || $PATTERN =~ ^\^?package ]] && want_kind package; then packages; fi
+	if [[ -n $LONG || $PATTERN =~ ^\^?compiler ]] && want_kind compiler; then compilers; fi
 	finish
 }
 

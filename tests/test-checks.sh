@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The checks of the tree catch what they are for: a copy of the tree is broken in one way after
-# the other, and each must be noticed, by the script and (once each) by ninja. $1: the source tree.
+# the other, and each must be noticed, by the script and (once each) by ninja. tests/run.sh does what it is
+# asked for. $1: the source tree.
 set -euo pipefail
 src=${1:-$(dirname "$0")/..}
 tmp=$(mktemp -d)
@@ -178,6 +179,19 @@ edit dp/worker.h '$d'
 verdict 0 'ninja with the file as it was' ninja -C "$tmp/build"
 edit lib/drop.def '$aDROP(NEW, "new", INFO, "a new one")'
 verdict 1 'ninja with a changed boundary' ninja -C "$tmp/build"
+
+# ---- the runner: what is asked for, in any order ----
+# asked WANT ARGUMENT...: how long a run with these would fuzz.
+asked() {
+	verdict 0 "run.sh ${*:2}" grep -q "time of each fuzzer ($1)" <("$src/tests/run.sh" "${@:2}" --help)
+}
+asked 3
+asked 3 unit:x
+asked 600 --long
+asked 600 --long unit:x
+asked 600 unit:x --long
+verdict 2 'run.sh with two patterns' "$src/tests/run.sh" unit:x unit:y
+verdict 2 'run.sh with an option that there is not' "$src/tests/run.sh" unit:x --longer
 
 [ $failed = 0 ] && echo 'the checks catch what they should'
 exit $failed

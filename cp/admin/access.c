@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "access.h"
 
-#include "../log.h"
+#include "audit.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -97,15 +97,6 @@ void access_judge(const struct access *a, const gid_t *groups, size_t n, struct 
 	}
 }
 
-static void audit(const struct rpc_caller *who, enum rpc_audited as, const char *what)
-{
-	static struct log_bucket node, calls;
-
-	log_bucket_line(as == RPC_AUDITED_CALL ? &calls : &node,
-			"audit: user %u group %u process %d: %s", who->user, who->group,
-			who->process, what);
-}
-
 void access_identify(void *arg, int fd, struct rpc_caller *who)
 {
 	struct ucred peer;
@@ -121,7 +112,7 @@ void access_identify(void *arg, int fd, struct rpc_caller *who)
 		.user = peer.uid,
 		.group = peer.gid,
 		.process = peer.pid,
-		.audit = audit,
+		.audit = audit_write,
 	};
 	access_judge(arg, groups, size / sizeof(groups[0]), who);
 }

@@ -7,6 +7,7 @@
 
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -124,30 +125,135 @@ static json_t *challenge_json(struct challenges *t, const struct challenge_offer
 	return result;
 }
 
-/* {user, realm, rand, autn, xres, ck, ik}: what goes into the 401. */
-json_t *rpc_aka_challenge(void *ctx, const json_t *params, struct rpc_error *err)
+/* What was asked for, while a home network is asked for its vector. */
+struct asked {
+	struct rpc_later *later;
+	char user[IDENTITY_MAX], realm[IDENTITY_MAX];
+	const char *qop;
+	bool stale;
+	struct challenge_offer offer;
+};
+
+static void vector_came(void *arg, enum vector_result r, const struct aka_vector *v)
 {
-	struct server *s = ctx;
-	struct challenge_offer o = { .now_ms = s->now_ms, .life_s = CHALLENGE_LIFE_S };
-	struct aka_vector v = { .xres_len = 0 };
-	const char *qop = NULL;
-	bool stale = false;
+	static const struct rpc_error no[VECTOR_RESULTS] = {
+		[VECTOR_RESULT_REJECTED] = { RPC_UNKNOWN,
+					     "the home network gives no vector for this user" },
+		[VECTOR_RESULT_INVALID] = { RPC_AWAY, "what the home network gave is not a whole "
+						      "vector in aka.attributes" },
+		[VECTOR_RESULT_SILENT] = { RPC_AWAY, "none of aka.servers answers" },
+		[VECTOR_RESULT_FULL] = { RPC_FULL, "too many vectors are asked for now" },
+	};
+	struct asked *a = arg;
+	struct server *s = rpc_later_ctx(a->later);
+	struct rpc_error err = no[r];
+	struct challenges *t = v ? table_of(s, &err) : NULL;
 	json_t *result = NULL;
 
-	if (vector_params(params, &v, err) && param_only(params, AKA_CHALLENGE, err) &&
-	    (o.user = name_param(params, "user", err)) != NULL &&
-	    (o.realm = name_param(params, "realm", err)) != NULL &&
-	    algorithm_param(params, &o.algorithm, err) &&
-	    (qop = qop_param(params, &o.qop, err)) != NULL &&
-	    param_bool(params, "stale", &stale, err) &&
-	    param_uint(params, "lifetime_s", 1, LIFE_MAX_S, &o.life_s, err)) {
-		struct challenges *t = table_of(s, err);
+	s->stats.aka_vectors[r]++;
+	a->offer.now_ms = s->now_ms;
+	if (t)
+		result = challenge_json(t, &a->offer, v, a->qop, a->stale, &err);
+	rpc_reply(a->later, result, &err);
+	free(a);
+}
 
-		if (t)
-			result = challenge_json(t, &o, &v, qop, stale, err);
+static bool asker_gone(void *arg)
+{
+	const struct asked *a = arg;
+
+	return rpc_later_gone(a->later);
+}
+
+/* Resynchronisation has RAND of the old challenge, and AUTS. */
+static bool vector_ask(struct server *s, const json_t *params, struct asked *a,
+		       struct rpc_error *err)
+{
+	uint8_t rand[AKA_RAND], auts[AKA_AUTS];
+	struct vector_question q = { .user = a->user };
+
+	if (param(params, "autn") || param(params, "ck") || param(params, "ik") ||
+	    !param(params, "rand") != !param(params, "auts")) {
+		rpc_fail(err, RPC_BAD_PARAMS,
+			 "a vector is all of rand, autn, xres, ck and ik; without xres there is "
+			 "neither, or rand and auts of a resynchronisation");
+		return false;
 	}
+	if (param(params, "auts")) {
+		if (!param_hex(params, "rand", AKA_RAND, AKA_RAND, rand, err) ||
+		    !param_hex(params, "auts", AKA_AUTS, AKA_AUTS, auts, err))
+			return false;
+		q.rand = rand;
+		q.auts = auts;
+	}
+	if (!s->vectors) {
+		rpc_fail(err, RPC_BAD_PARAMS,
+			 "\"xres\" is missing, and there are no aka.servers to ask for a vector");
+		return false;
+	}
+	if (strlen(a->user) > VECTOR_USER_MAX) {
+		rpc_fail(err, RPC_BAD_PARAMS, "\"user\" is longer than RADIUS takes, %u bytes",
+			 VECTOR_USER_MAX);
+		return false;
+	}
+	s->vectors->ask(s->vectors, &q, vector_came, asker_gone, a);
+	return true;
+}
+
+static bool offer_params(const json_t *params, struct asked *a, struct rpc_error *err)
+{
+	const char *user, *realm;
+
+	if (!param_only(params, AKA_CHALLENGE, err) || !(user = name_param(params, "user", err)) ||
+	    !(realm = name_param(params, "realm", err)) ||
+	    !algorithm_param(params, &a->offer.algorithm, err) ||
+	    !(a->qop = qop_param(params, &a->offer.qop, err)) ||
+	    !param_bool(params, "stale", &a->stale, err) ||
+	    !param_uint(params, "lifetime_s", 1, LIFE_MAX_S, &a->offer.life_s, err))
+		return false;
+	snprintf(a->user, sizeof(a->user), "%s", user);
+	snprintf(a->realm, sizeof(a->realm), "%s", realm);
+	a->offer.user = a->user;
+	a->offer.realm = a->realm;
+	return true;
+}
+
+static json_t *challenge_now(struct server *s, const json_t *params, const struct asked *a,
+			     struct rpc_error *err)
+{
+	struct aka_vector v = { .xres_len = 0 };
+	struct challenges *t = NULL;
+	json_t *result = NULL;
+
+	if (param(params, "auts"))
+		rpc_fail(err, RPC_BAD_PARAMS, "\"auts\" is for who has no vector: without xres");
+	else if (vector_params(params, &v, err) && (t = table_of(s, err)) != NULL)
+		result = challenge_json(t, &a->offer, &v, a->qop, a->stale, err);
 	OPENSSL_cleanse(&v, sizeof(v));
 	return result;
+}
+
+/* {user, realm, rand, autn, xres, ck, ik}, or without a vector: what goes into the 401. */
+void rpc_aka_challenge(void *ctx, const json_t *params, struct rpc_later *l)
+{
+	struct server *s = ctx;
+	struct asked *a = calloc(1, sizeof(*a));
+	struct rpc_error err = { RPC_INTERNAL, "not enough memory" };
+	json_t *result = NULL;
+
+	if (a) {
+		a->later = l;
+		a->offer.now_ms = s->now_ms;
+		a->offer.life_s = CHALLENGE_LIFE_S;
+	}
+	if (a && offer_params(params, a, &err)) {
+		if (!param(params, "xres") && vector_ask(s, params, a, &err))
+			return;
+		if (param(params, "xres"))
+			result = challenge_now(s, params, a, &err);
+	}
+	rpc_reply(l, result, &err);
+	free(a);
 }
 
 /* ---- an answer ---- */

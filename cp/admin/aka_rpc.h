@@ -9,10 +9,10 @@
  */
 #include "rpc.h"
 
-#define AKA_CHALLENGE "user realm rand autn xres ck ik algorithm? qop? stale? lifetime_s?"
+#define AKA_CHALLENGE "user realm rand? autn? xres? ck? ik? auts? algorithm? qop? stale? lifetime_s?"
 #define AKA_JUDGE "authorization method body?"
 
-json_t *rpc_aka_challenge(void *ctx, const json_t *params, struct rpc_error *err);
+void rpc_aka_challenge(void *ctx, const json_t *params, struct rpc_later *l);
 json_t *rpc_aka_judge(void *ctx, const json_t *params, struct rpc_error *err);
 
 #endif

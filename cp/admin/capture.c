@@ -533,7 +533,8 @@ static bool capture_parse(struct capture *c, const json_t *params, struct rpc_er
 	c->size = SIZE_DEFAULT;
 	c->duration_s = DURATION_DEFAULT;
 	c->snaplen = CTL_TRACE_BYTES;
-	if (!param_only(params, TRACE_FILTER "size? snaplen? duration_s? expression? program?",
+	if (!param_only(params,
+			TRACE_FILTER "size? snaplen? duration_s? expression? program? whose?",
 			err) ||
 	    !trace_filter(t, params, err) ||
 	    !param_uint(params, "size", SIZE_MIN, UINT32_MAX, &c->size, err) ||

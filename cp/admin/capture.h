@@ -13,8 +13,9 @@
 
 /*
  * {client, peer, relayed, worker, session, drops, reason, count, size, duration_s, snaplen,
- * expression, program}: the result is the capture's number, and behind it the connection carries
- * the file, until an end that the last blocks tell. A client ends it by shutting down its side.
+ * expression, program, whose}: the result is the capture's number, and behind it the connection
+ * carries the file, until an end that the last blocks tell. whose says, for the log alone, for what
+ * context or user the program is. A client ends it by shutting down its side.
  */
 void capture_begin(void *ctx, const json_t *params, struct rpc_later *l);
 /*

@@ -31,11 +31,23 @@ static void put_key(void *arg, const struct config_change *c)
 					     applied_name(c->applied), "lost", c->lost));
 }
 
+/* Changes, and the file that they are in. */
+struct changes {
+	const struct config *fresh;
+	json_t *list;
+};
+
+/* What needs a restart says why, and where the file has it. */
 static void put_change(void *arg, const struct config_change *c)
 {
-	json_array_append_new(arg, json_pack("{s:s, s:o, s:o, s:s, s:s}", "key", c->key, "from",
-					     value_json(c->from), "to", value_json(c->to),
-					     "applied", applied_name(c->applied), "lost", c->lost));
+	const struct changes *to = arg;
+
+	json_array_append_new(
+	    to->list, json_pack("{s:s, s:o, s:o, s:s, s:s, s:o*, s:o*}", "key", c->key, "from",
+				value_json(c->from), "to", value_json(c->to), "applied",
+				applied_name(c->applied), "lost", c->lost, "why",
+				c->why ? rpc_text(c->why) : NULL, "at",
+				c->line ? rpc_text(config_where(to->fresh, c->line).text) : NULL));
 }
 
 /* Paths of the files of conf.d that the values come from. */
@@ -68,15 +80,16 @@ json_t *rpc_config_show(void *ctx, const json_t *params, struct rpc_error *err)
 static json_t *answer_json(const struct server *s, const struct config *fresh,
 			   const struct config_errors *errors)
 {
-	json_t *mistakes = json_array(), *changes = json_array();
+	json_t *mistakes = json_array();
+	struct changes c = { fresh, json_array() };
 
 	for (unsigned i = 0; !fresh && i < errors->n && i < CONFIG_ERRORS_MAX; i++)
 		json_array_append_new(mistakes, rpc_text(errors->error[i].text));
 	if (fresh)
-		config_compare(s->conf, fresh, put_change, changes);
+		config_compare(s->conf, fresh, put_change, &c);
 	return json_pack(
 	    "{s:o, s:o, s:b, s:o}", "file", rpc_text(s->conf->file), "mistakes", mistakes, "more",
-	    !fresh && (errors->unchecked || errors->n > CONFIG_ERRORS_MAX), "changes", changes);
+	    !fresh && (errors->unchecked || errors->n > CONFIG_ERRORS_MAX), "changes", c.list);
 }
 
 json_t *rpc_config_diff(void *ctx, const json_t *params, struct rpc_error *err)

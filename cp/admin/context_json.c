@@ -118,7 +118,7 @@ static json_t *term_json(const struct server *s, const struct context *c, uint32
 		udp_members(o, s, c, side);
 	else
 		stream_members(o, x);
-	if (w.term.transport == TERM_TLS)
+	if (w.term.transport == TERM_TLS || w.term.flags & TERM_DTLS)
 		tls_members(o, s, c, side);
 	return o;
 }
@@ -218,6 +218,8 @@ json_t *context_event_json(const struct gate_event *n)
 		set(o, "rtcp", json_boolean(n->rtcp));
 	if (n->what == TERM_ENDED || n->what == TERM_REFUSED)
 		set(o, "why", json_string(gate_why(n->transport, n->why)));
+	if (n->what == TERM_INACTIVE)
+		set(o, "why", json_string(n->why == INACTIVE_CONSENT ? "consent" : "media"));
 	if (n->transport == TERM_TLS) {
 		set(o, "tls", tls_json(n->tls_version, n->tls_suite));
 		set(o, "peer_fingerprint", shown_json(n->sha256));

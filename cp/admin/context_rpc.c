@@ -95,12 +95,13 @@ static bool param_plan(const struct server *s, const json_t *params, struct gate
 
 /* One or two. 0 and *err if it is anything else. */
 static size_t param_terms(const struct server *s, const json_t *params, struct term_spec w[2],
-			  struct rpc_error *err)
+			  struct term_keys k[2], struct rpc_error *err)
 {
 	const json_t *list = json_object_get(params, "terminations");
 	const size_t n = json_array_size(list);
 
 	memset(w, 0, 2 * sizeof(*w));
+	memset(k, 0, 2 * sizeof(*k));
 	if (n < 1 || n > 2) {
 		rpc_fail(err, RPC_BAD_PARAMS, "\"terminations\" must be a list of one or two");
 		return 0;
@@ -114,7 +115,8 @@ static size_t param_terms(const struct server *s, const json_t *params, struct t
 			rpc_fail(err, RPC_BAD_PARAMS, "\"terminations[%zu]\" must be an object", i);
 			return 0;
 		}
-		if (!term_json_read(s->conf, o, no_others, true, where, &w[i], err))
+		if (!term_json_read(s->conf, o, no_others, true, where, &w[i], &k[i], err) ||
+		    !term_keys_good(&w[i], &k[i], where, err))
 			return 0;
 	}
 	return n;
@@ -126,39 +128,83 @@ json_t *rpc_context_add(void *ctx, const json_t *params, struct rpc_error *err)
 	const struct server *s = ctx;
 	struct gate_plan plan = { .inactivity = UINT32_MAX };
 	struct term_spec w[2];
+	struct term_keys k[2];
 	struct gate_fail f = { 0 };
 	struct context *c;
+	bool keyed = true;
 	size_t n;
 
 	if (!context_gateway(s, err) ||
-	    !param_only(params, "terminations call media hold lifetime inactivity near urgent", err) ||
-	    !param_plan(s, params, &plan, err) ||
-	    !param_bool(params, "urgent", &plan.urgent, err))
+	    !param_only(params, "terminations call media hold lifetime inactivity near urgent",
+			err) ||
+	    !param_plan(s, params, &plan, err) || !param_bool(params, "urgent", &plan.urgent, err))
 		return NULL;
-	n = param_terms(s, params, w, err);
+	n = param_terms(s, params, w, k, err);
+	w[0].urgent = w[1].urgent = plan.urgent;
+	plan.owner = gate_owner(s->gateway, control, sizeof(control) - 1);
+	c = n ? gate_add(s->gateway, &plan, &w[0], n == 2 ? &w[1] : NULL, &f) : NULL;
+	for (uint32_t side = 0; c && side < n; side++)
+		keyed &= term_keys_set(s, c, side, &k[side], err);
+	explicit_bzero(k, sizeof(k));
 	if (n == 0)
 		return NULL;
-	plan.owner = gate_owner(s->gateway, control, sizeof(control) - 1);
-	c = gate_add(s->gateway, &plan, &w[0], n == 2 ? &w[1] : NULL, &f);
+	if (c && !keyed) { /* nobody could know that it is there */
+		gate_kill(s->gateway, c);
+		return NULL;
+	}
 	return c ? context_json(s, c) : refused(&f, err);
 }
 
 /* ---- modify ---- */
 
+/* After a restart the dataplane alone knows keys: one cannot be changed without the other. */
+static bool modify_read(const struct server *s, const struct context *c, uint32_t side,
+			const json_t *params, struct term_spec *w, struct term_keys *k,
+			struct rpc_error *err)
+{
+	static const char *const but[] = { "context", "side", "urgent", NULL };
+	const uint16_t was = c->term[side].term.flags;
+	const struct gate_srtp *known = gate_srtp(s->gateway, c, side);
+
+	if (known)
+		k->srtp = *known;
+	if (!param_bool(params, "urgent", &w->urgent, err) ||
+	    !term_json_read(s->conf, params, but, w->term.transport == TERM_NONE, "", w, k, err))
+		return false;
+	if (!known && (was & (TERM_SRTP | TERM_DTLS)) == TERM_SRTP && k->in != k->out &&
+	    (w->term.flags & (TERM_SRTP | TERM_DTLS)) == TERM_SRTP) {
+		rpc_fail(err, RPC_BAD_PARAMS,
+			 "\"crypto_in\" and \"crypto_out\" must both be given: what is in force is "
+			 "not known any more");
+		return false;
+	}
+	return term_keys_good(w, k, "", err);
+}
+
 static json_t *modify_term(const struct server *s, struct context *c, const json_t *params,
 			   struct rpc_error *err)
 {
-	static const char *const but[] = { "context", "side", NULL };
+	struct term_keys k = { 0 };
 	struct gate_fail f = { 0 };
 	struct term_spec w;
+	bool good, set;
 	uint32_t side;
 
 	if (!param_side(params, "side", &side, err))
 		return NULL;
 	term_spec(s->gateway, c, side, &w);
-	if (!term_json_read(s->conf, params, but, w.term.transport == TERM_NONE, "", &w, err))
-		return NULL;
-	return gate_set(s->gateway, c, side, &w, &f) ? context_json(s, c) : refused(&f, err);
+	good = modify_read(s, c, side, params, &w, &k, err);
+	/* Nothing is changed where the keys could not follow. */
+	if (good && (k.in || k.out) && !gate_srtp_reserve(s->gateway, c)) {
+		rpc_fail(err, RPC_INTERNAL, "there is no memory for keys");
+		good = false;
+	}
+	set = good && gate_set(s->gateway, c, side, &w, &f);
+	if (good && !set)
+		refused(&f, err);
+	good = set && term_keys_set(s, c, side, &k, err);
+	explicit_bzero(&k, sizeof(k));
+	return good ? context_json(s, c) : NULL;
 }
 
 static json_t *modify_plan(const struct server *s, struct context *c, const json_t *params,

@@ -67,10 +67,15 @@ static void ports(struct health *h, const struct server *s)
 		if (!stats_port_info(s->link, p, &info) || info.shares)
 			continue;
 		if (info.out)
-			error(h, "port", "port %s: its device is away, or being opened anew",
+			error(h, "port",
+			      "port %s: its device is away, or being opened anew: if it "
+			      "stays so, fairlead-dp's log says what it waits for",
 			      info.name);
 		else if (!info.link_up)
-			error(h, "port", "port %s: the link is down", info.name);
+			error(h, "port",
+			      "port %s: the link is down: look at its cable, and at the port of "
+			      "the switch",
+			      info.name);
 	}
 }
 
@@ -92,6 +97,7 @@ static void own_certificates(struct health *h, const struct server *s)
 	const char *const file[OWN_CERTS] = {
 		[OWN_CERT_MANAGEMENT] = s->conf->management.certificate,
 		[OWN_CERT_METRICS] = s->conf->control.metrics_certificate,
+		[OWN_CERT_H248] = s->conf->gateway.h248_certificate,
 	};
 
 	for (uint32_t i = 0; i < OWN_CERTS; i++) {

@@ -5,7 +5,7 @@
 #include "../clock.h"
 #include "../room.h"
 #include "../socket.h"
-#include "tls_server.h"
+#include "../tls_socket.h"
 #include "tries.h"
 
 #include <errno.h>
@@ -249,7 +249,7 @@ static void conn_sent(struct bufferevent *bev, void *arg)
 	if (c->eof)
 		conn_free(c);
 	else
-		tls_server_finish(bev);
+		tls_socket_finish(bev);
 }
 
 /* The end of its requests: whoever has been asked is answered all the same. */
@@ -288,7 +288,7 @@ static void accepted(struct evconnlistener *l, evutil_socket_t fd, struct sockad
 		c->http = h;
 		c->from = from;
 		c->late = evtimer_new(h->base, conn_late, c);
-		c->bev = h->tls ? tls_server_accept(h->base, h->tls, fd)
+		c->bev = h->tls ? tls_socket_accept(h->base, h->tls, fd)
 				: bufferevent_socket_new(h->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	}
 	if (!c || !c->late || !c->bev) {

@@ -89,6 +89,18 @@ static json_t *kill_result(const struct kill *k, bool end)
 
 /* ---- sessions ---- */
 
+/* Of a worker's slot there is one, which is found without all others. */
+static bool session_at(struct kill *k)
+{
+	struct table_alloc *a = table_at_slot(k->s->table, k->f.worker, k->f.slot);
+
+	k->seen = table_stats(k->s->table)->allocs;
+	if (a && filter_has_session(k->s, &k->f, a) && kill_takes(k, a->worker, a->leg_worker))
+		session_kill(k->s, a);
+	k->cursor = 1; /* where it has to be looked at again, the log has it already */
+	return !k->full;
+}
+
 json_t *rpc_sessions_kill(void *ctx, const json_t *params, struct rpc_error *err)
 {
 	struct kill k = { .s = ctx };
@@ -99,6 +111,8 @@ json_t *rpc_sessions_kill(void *ctx, const json_t *params, struct rpc_error *err
 	    !filter_sessions(ctx, params, &k.f, err) || !kill_read(&k, params, "sessions", err))
 		return NULL;
 	kill_log(&k, params, "sessions");
+	if (k.f.worker != UINT32_MAX && k.f.slot != UINT32_MAX)
+		return kill_result(&k, session_at(&k));
 	while (kill_more(&k) && (a = table_walk(k.s->table, &k.cursor, &look)) != NULL) {
 		k.seen++;
 		if (!filter_has_session(k.s, &k.f, a))

@@ -6,9 +6,10 @@
 #include "../log.h"
 #include "../room.h"
 #include "../socket.h"
+#include "audit.h"
 #include "manage_cert.h"
 #include "rpc.h"
-#include "tls_server.h"
+#include "../tls_socket.h"
 #include "tries.h"
 
 #include <errno.h>
@@ -316,15 +317,6 @@ static void call_wait(struct link *k, struct evhttp_request *req, struct rpc_lat
 	rpc_later_wait(later, call_answered, c);
 }
 
-static void audit(const struct rpc_caller *who, enum rpc_audited as, const char *what)
-{
-	static struct log_bucket node, calls;
-
-	log_bucket_line(as == RPC_AUDITED_CALL ? &calls : &node,
-			"audit: certificate \"%s\" address %s: %s", who->certificate, who->address,
-			what);
-}
-
 /* What a browser would send for any page it shows is refused: a form has another type. */
 static bool is_json(struct evhttp_request *req)
 {
@@ -342,7 +334,7 @@ static void call_begin(struct link *k, struct evhttp_request *req, const X509 *c
 	struct evbuffer *in = evhttp_request_get_input_buffer(req);
 	const size_t len = evbuffer_get_length(in);
 	char *body = (char *)evbuffer_pullup(in, -1), *line;
-	struct rpc_caller who = { .audit = audit };
+	struct rpc_caller who = { .audit = audit_write };
 	struct rpc_later *later = NULL;
 
 	manage_cert_judge(&s->conf->management, cert, &who);
@@ -483,7 +475,7 @@ bool manage_start(struct server *s, struct event_base *base, struct manage **m, 
 	    (!c->port || ((*m)->tls = tls_load(*m, c, err, errlen))) &&
 	    port_listen(*m, c, &(*m)->bound, err, errlen)) {
 		port_enable((*m)->bound);
-		s->own_cert[OWN_CERT_MANAGEMENT] = tls_server_life((*m)->tls);
+		s->own_cert[OWN_CERT_MANAGEMENT] = tls_socket_life((*m)->tls);
 		return true;
 	}
 	manage_stop(*m);
@@ -531,7 +523,7 @@ void manage_finish(struct manage *m, bool apply)
 	}
 	if (apply) {
 		m->tls = m->next_tls;
-		m->server->own_cert[OWN_CERT_MANAGEMENT] = tls_server_life(m->tls);
+		m->server->own_cert[OWN_CERT_MANAGEMENT] = tls_socket_life(m->tls);
 		port_enable(m->moves ? m->bound : NULL);
 		links_renew(m);
 	}

@@ -2,60 +2,16 @@
 #include "manage_cert.h"
 
 #include "../log.h"
-#include "tls_server.h"
+#include "../tls_socket.h"
 
-#include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 
-/* ---- which CAs ---- */
-
-static bool has_crl(X509_STORE *store)
-{
-	const STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(store);
-
-	for (int i = 0; i < sk_X509_OBJECT_num(all); i++)
-		if (X509_OBJECT_get_type(sk_X509_OBJECT_value(all, i)) == X509_LU_CRL)
-			return true;
-	return false;
-}
-
-static bool ca_load(SSL_CTX *ctx, const char *file)
-{
-	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
-	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(file);
-
-	if (!names)
-		return false;
-	SSL_CTX_set_client_CA_list(ctx, names); /* who has several certificates chooses by it */
-	if (X509_STORE_load_file(store, file) != 1)
-		return false;
-	if (has_crl(store))
-		X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
-	return true;
-}
-
 SSL_CTX *manage_cert_load(const struct config_management *c, char *err, size_t errlen)
 {
-	char why[2 * CONFIG_STR_MAX];
-	SSL_CTX *ctx = tls_server_load(c->certificate, c->key, why, sizeof(why));
-
-	if (!ctx) {
-		snprintf(err, errlen, "management.certificate: %s", why);
-		return NULL;
-	}
-	if (!ca_load(ctx, c->ca)) {
-		const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-
-		snprintf(err, errlen, "management.ca: %s: %s", c->ca,
-			 reason ? reason : "no certificate can be read from it");
-		ERR_clear_error();
-		SSL_CTX_free(ctx);
-		return NULL;
-	}
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	return ctx;
+	return tls_socket_load_mutual(TLS_server_method(), "management.", c->certificate, c->key,
+				      c->ca, err, errlen);
 }
 
 /* ---- whose ---- */

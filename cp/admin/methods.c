@@ -5,6 +5,7 @@
  */
 #include "../session.h"
 #include "access.h"
+#include "agree_rpc.h"
 #include "aka_rpc.h"
 #include "capture.h"
 #include "config_rpc.h"
@@ -14,6 +15,8 @@
 #include "describe.h"
 #include "drain_rpc.h"
 #include "filter.h"
+#include "ipsec_events.h"
+#include "ipsec_rpc.h"
 #include "kill.h"
 #include "net.h"
 #include "param.h"
@@ -245,8 +248,10 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "user.add", "a new user, in the file of auth.users-db", "name password quota?", ADMINISTER, .audited = RPC_AUDITED, .call = rpc_user_add },
 	{ "user.passwd", "another password for a user", "name password", ADMINISTER, .audited = RPC_AUDITED, .call = rpc_user_passwd },
 	{ "user.del", "the user goes; allocations stay until they end", "name", ADMINISTER, .audited = RPC_AUDITED, .call = rpc_user_del },
+	{ "user.enable", "the user may allocate again", "name", ADMINISTER, .audited = RPC_AUDITED, .call = rpc_user_enable },
+	{ "user.disable", "the user stays, and is not let in; allocations stay until they end", "name", ADMINISTER, .audited = RPC_AUDITED, .call = rpc_user_disable },
 	{ "credentials", "a name and a password that are good for lifetime_s seconds", "name? lifetime_s?", ADMINISTER, .audited = RPC_AUDITED, .call = rpc_credentials },
-	{ "drain", "no new allocations and contexts; what is left after the deadline, if there is one, is ended", "deadline_s?", OPERATE, .audited = RPC_AUDITED, .call = rpc_drain },
+	{ "drain", "no new allocations and contexts, but urgent ones; what is left after the deadline, if there is one, is ended", "deadline_s?", OPERATE, .audited = RPC_AUDITED, .call = rpc_drain },
 	{ "undrain", "new allocations and contexts are served again", OPERATE, .audited = RPC_AUDITED, .call = rpc_undrain },
 	{ "config.show", "every key and the value that runs, secrets hidden", .call = rpc_config_show },
 	{ "config.diff", "what the file has otherwise, how it would be applied, and what is lost", .call = rpc_config_diff },
@@ -254,7 +259,7 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "contexts", "a page of the gateway's contexts, likewise", FILTER_CONTEXTS PARAM_PAGE, .call = rpc_contexts },
 	{ "contexts.kill", "ends contexts likewise", FILTER_CONTEXTS PARAM_KILL, OPERATE, .audited = RPC_AUDITED, .call = rpc_contexts_kill },
 	{ "context.add", "a context of two terminations", "terminations call? media? near? urgent? " CONTEXT_LIMITS, OPERATE, .audited = RPC_AUDITED_CALL, .call = rpc_context_add },
-	{ "context.modify", "changes a context, or with a side that termination of it", "context side? " CONTEXT_LIMITS, OPERATE, .audited = RPC_AUDITED_CALL, .call = rpc_context_modify },
+	{ "context.modify", "changes a context, or with a side that termination of it", "context side? urgent? " CONTEXT_LIMITS, OPERATE, .audited = RPC_AUDITED_CALL, .call = rpc_context_modify },
 	{ "context.subtract", "one termination goes", "context side", OPERATE, .audited = RPC_AUDITED_CALL, .call = rpc_context_subtract },
 	{ "context.move", "a termination to another context", "context side to to_side", OPERATE, .audited = RPC_AUDITED_CALL, .call = rpc_context_move },
 	{ "context.delete", "the context goes; its counters are the result", "context", OPERATE, .audited = RPC_AUDITED_CALL, .later = rpc_context_delete },
@@ -265,16 +270,24 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "ping", "an ICMP echo request, and what comes of it", PING_ANY PING_ECHOES, OPERATE, .later = rpc_ping },
 	{ "arping", "an ARP request or neighbour solicitation, and what comes of it", PING_ANY, OPERATE, .later = rpc_arping },
 	{ "records", "records of allocations, connections and contexts, now or when there are some", "after? limit? wait_ms?", .later = rpc_records },
-	{ "capture", "frames as a pcapng file, which follows the answer", TRACE_FILTER "size? snaplen? duration_s? expression? program?", ADMINISTER, .later = capture_begin },
-	{ "capture.plaintext", "the same, with what is inside of TLS", TRACE_FILTER "size? snaplen? duration_s? expression? program?", ADMINISTER, .audited = RPC_AUDITED, .later = capture_plaintext },
+	{ "capture", "frames as a pcapng file, which follows the answer", TRACE_FILTER "size? snaplen? duration_s? expression? program? whose?", ADMINISTER, .later = capture_begin },
+	{ "capture.plaintext", "the same, with what is inside of TLS", TRACE_FILTER "size? snaplen? duration_s? expression? program? whose?", ADMINISTER, .audited = RPC_AUDITED, .later = capture_plaintext },
 	{ "trace", "begins to tell what happens to packets", TRACE_FILTER "bytes?", OPERATE, .audited = RPC_AUDITED, .later = trace_begin },
 	{ "trace.next", "what happened since, now or within wait_ms", "id wait_ms?", OPERATE, .later = trace_next },
 	{ "trace.end", "the trace ends, so that another may begin", "id", OPERATE, .audited = RPC_AUDITED, .call = trace_finish },
 	{ "trace.release", "the trace or capture under way ends, whoever has it; who had it is the result", ADMINISTER, .audited = RPC_AUDITED, .call = trace_release },
-	{ "aka.challenge", "a challenge of SIP Digest AKA from a vector of the home network", AKA_CHALLENGE, OPERATE, .call = rpc_aka_challenge },
+	{ "aka.challenge", "a challenge of SIP Digest AKA from a vector of the home network, which aka.servers are asked for if xres is not given", AKA_CHALLENGE, OPERATE, .later = rpc_aka_challenge },
 	{ "aka.judge", "what a phone's Authorization header proves", AKA_JUDGE, OPERATE, .call = rpc_aka_judge },
 	{ "aka.token", "the token by which AKA vouches for the certificate that a phone's connection was shown", AKA_TOKEN, OPERATE, .call = rpc_aka_token },
 	{ "aka.token_judge", "what a phone's token proves; any but the right one ends its connection", AKA_TOKEN_JUDGE, OPERATE, .call = rpc_aka_token_judge },
+	{ "ipsec.agree", "what is taken of a phone's Security-Client header, or why nothing is", IPSEC_AGREE, OPERATE, .call = rpc_ipsec_agree },
+	{ "ipsec.verify", "whether a phone's Security-Verify and Security-Client headers are those of what was agreed", IPSEC_VERIFY, OPERATE, .call = rpc_ipsec_verify },
+	{ "ipsec.add", "IPsec associations with a phone, by what its Security-Client header says; what Security-Server is to say is the result", IPSEC_ADD, OPERATE, .audited = RPC_AUDITED_CALL, .call = rpc_ipsec_add },
+	{ "ipsec.extend", "they live so much longer from now on", IPSEC_EXTEND, OPERATE, .audited = RPC_AUDITED_CALL, .call = rpc_ipsec_extend },
+	{ "ipsec.delete", "they go; their counters are the result", "phone", OPERATE, .audited = RPC_AUDITED_CALL, .later = rpc_ipsec_delete },
+	{ "ipsec.show", "a phone's associations with their counters", "phone", .later = rpc_ipsec_show },
+	{ "ipsec.list", "a page of phones with IPsec associations, of a user or from an address", IPSEC_LIST, .call = rpc_ipsec_list },
+	{ "ipsec.events", "what happened to phones' IPsec associations, now or when it does", "after? limit? wait_ms?", .later = rpc_ipsec_events },
 	{ "rpc.describe", "these methods: parameters, who may call them, whether it is audited", .call = rpc_describe },
 };
 /* clang-format on */

@@ -15,6 +15,7 @@ enum {
 	BOUND_MAX = 32,
 	LABEL_MAX = 2 * CTL_NAME_MAX, /* every byte escaped */
 	LABEL_LONG = 2 * CONFIG_STR_MAX,
+	WORKER_LINE_MAX = 256,
 };
 
 /* Where metrics go, and how. */
@@ -48,6 +49,50 @@ static void describe(struct exposition *out, const char *space, const char *name
 static void family(struct exposition *out, const char *name, const char *type, const char *help)
 {
 	describe(out, "fairlead_", name, type, help);
+}
+
+/* ---- lines of workers ---- */
+
+/* What fits of text at *at, which moves on; a place for a NUL is left. */
+static void put_text(char **at, const char *end, const char *text)
+{
+	while (*text && *at < end - 1)
+		*(*at)++ = *text++;
+}
+
+static void put_number(char **at, const char *end, uint64_t n)
+{
+	char digits[24], *d = digits + sizeof(digits) - 1;
+
+	*d = '\0';
+	do {
+		*--d = (char)('0' + n % 10);
+		n /= 10;
+	} while (n);
+	put_text(at, end, d);
+}
+
+/*
+ * fairlead_NAME{worker="W",MORE} VALUE; more is NULL where the worker is all. By hand, for there
+ * are tens of thousands of these lines where there are 64 workers, and everybody waits while they
+ * are made.
+ */
+static void worker_line(struct exposition *out, const char *name, uint32_t worker, const char *more,
+			uint64_t value)
+{
+	char line[WORKER_LINE_MAX], *at = line;
+	const char *const end = line + sizeof(line);
+
+	put_text(&at, end, "fairlead_");
+	put_text(&at, end, name);
+	put_text(&at, end, "{worker=\"");
+	put_number(&at, end, worker);
+	put_text(&at, end, more ? "\"," : "\"");
+	put_text(&at, end, more ? more : "");
+	put_text(&at, end, "} ");
+	put_number(&at, end, value);
+	put_text(&at, end, "\n");
+	evbuffer_add(out->to, line, (size_t)(at - line));
 }
 
 /* The bound of a histogram's class: OpenMetrics has all numbers of it with a point. */
@@ -180,14 +225,20 @@ static void write_responses(struct exposition *out, const struct server *s)
 	}
 }
 
+static const char *family_name(const struct ip_addr *a)
+{
+	return ip_is_v4(a) ? "ipv4" : "ipv6";
+}
+
 static void write_listener(struct exposition *out, const struct config_listener *l,
 			   const char *metric, uint64_t value)
 {
 	char addr[ADDR_STR_MAX];
 
-	evbuffer_add_printf(out->to, "fairlead_%s{listener=\"%s\",transport=\"%s\"} %" PRIu64 "\n",
-			    metric, sock_addr_format(&l->addr, addr, sizeof(addr)),
-			    config_transport_name[l->transport], value);
+	evbuffer_add_printf(
+	    out->to, "fairlead_%s{listener=\"%s\",transport=\"%s\",family=\"%s\"} %" PRIu64 "\n",
+	    metric, sock_addr_format(&l->addr, addr, sizeof(addr)),
+	    config_transport_name[l->transport], family_name(&l->addr.ip), value);
 }
 
 static void write_listeners(struct exposition *out, const struct server *s)
@@ -213,15 +264,16 @@ static void write_relays(struct exposition *out, const struct server *s)
 	       "relayed ports of an address that are taken, or in quarantine before they are free");
 	for (uint16_t i = 0; i < s->conf->n_relay; i++) {
 		const uint32_t resting = ports_quarantined(s->ports, i);
+		const char *of = family_name(&s->conf->relay[i].addr);
 
 		if (s->conf->relay[i].gone)
 			continue;
 		ip_format(&s->conf->relay[i].addr, ip, sizeof(ip));
 		evbuffer_add_printf(
 		    out->to,
-		    "fairlead_relay_ports{address=\"%s\",state=\"taken\"} %u\n"
-		    "fairlead_relay_ports{address=\"%s\",state=\"quarantine\"} %u\n",
-		    ip, ports_used(s->ports, i) - resting, ip, resting);
+		    "fairlead_relay_ports{address=\"%s\",family=\"%s\",state=\"taken\"} %u\n"
+		    "fairlead_relay_ports{address=\"%s\",family=\"%s\",state=\"quarantine\"} %u\n",
+		    ip, of, ports_used(s->ports, i) - resting, ip, of, resting);
 	}
 	family(out, "relay_ports_limit", "gauge", "of these there are");
 	for (uint16_t i = 0; i < s->conf->n_relay; i++) {
@@ -229,8 +281,10 @@ static void write_relays(struct exposition *out, const struct server *s)
 
 		if (!r->gone)
 			evbuffer_add_printf(
-			    out->to, "fairlead_relay_ports_limit{address=\"%s\"} %u\n",
-			    ip_format(&r->addr, ip, sizeof(ip)), r->port_max - r->port_min + 1u);
+			    out->to,
+			    "fairlead_relay_ports_limit{address=\"%s\",family=\"%s\"} %u\n",
+			    ip_format(&r->addr, ip, sizeof(ip)), family_name(&r->addr),
+			    r->port_max - r->port_min + 1u);
 	}
 }
 
@@ -269,8 +323,7 @@ static void write_counters(struct exposition *out, const struct stats_counters *
 			 metric_of[i] ? metric_of[i] : counter_desc[i].name, gauge ? "" : "_total");
 		family(out, name, gauge ? "gauge" : "counter", stats_help(k));
 		for (uint32_t w = 0; w < n; w++)
-			evbuffer_add_printf(out->to, "fairlead_%s{worker=\"%u\"} %" PRIu64 "\n",
-					    name, w, c[w].cnt[i]);
+			worker_line(out, name, w, NULL, c[w].cnt[i]);
 	}
 }
 
@@ -278,35 +331,36 @@ static void write_drops(struct exposition *out, const struct stats_counters *c, 
 {
 	family(out, "worker_dropped_total", "counter",
 	       "packets dropped by reason; fairlead drops --all explains each");
-	for (int i = 0; i < DROP_MAX; i++)
+	for (int i = 0; i < DROP_MAX; i++) {
+		char labels[LABEL_MAX];
+
+		snprintf(labels, sizeof(labels), "reason=\"%s\",severity=\"%s\"", drop_desc[i].name,
+			 stats_severity(drop_desc[i].severity));
 		for (uint32_t w = 0; w < n; w++)
-			evbuffer_add_printf(
-			    out->to,
-			    "fairlead_worker_dropped_total{worker=\"%u\",reason=\"%s\","
-			    "severity=\"%s\"} %" PRIu64 "\n",
-			    w, drop_desc[i].name, stats_severity(drop_desc[i].severity),
-			    c[w].drop[i]);
+			worker_line(out, "worker_dropped_total", w, labels, c[w].drop[i]);
+	}
 }
 
 /* States and ends of connections: what sums up stands under one name. */
 static void write_tcp(struct exposition *out, const struct stats_counters *c, uint32_t n)
 {
+	char label[LABEL_MAX];
+
 	family(out, "tcp_connections", "gauge",
 	       "TCP connections by state; those in time_wait are entries of a table of their own");
-	for (int s = 0; s < TCP_STATES; s++)
+	for (int s = 0; s < TCP_STATES; s++) {
+		snprintf(label, sizeof(label), "state=\"%s\"", tcp_state_name[s]);
 		for (uint32_t w = 0; w < n; w++)
-			evbuffer_add_printf(
-			    out->to,
-			    "fairlead_tcp_connections{worker=\"%u\",state=\"%s\"} %" PRIu64 "\n", w,
-			    tcp_state_name[s], stats_tcp_state(&c[w], (enum tcp_state)s));
+			worker_line(out, "tcp_connections", w, label,
+				    stats_tcp_state(&c[w], (enum tcp_state)s));
+	}
 	family(out, "tcp_ends_total", "counter",
 	       "TCP connections by what ended them; fairlead tcp --all explains each");
-	for (int i = 0; i < TCP_END_MAX; i++)
+	for (int i = 0; i < TCP_END_MAX; i++) {
+		snprintf(label, sizeof(label), "reason=\"%s\"", tcp_end_desc[i].name);
 		for (uint32_t w = 0; w < n; w++)
-			evbuffer_add_printf(
-			    out->to,
-			    "fairlead_tcp_ends_total{worker=\"%u\",reason=\"%s\"} %" PRIu64 "\n", w,
-			    tcp_end_desc[i].name, c[w].end[i]);
+			worker_line(out, "tcp_ends_total", w, label, c[w].end[i]);
+	}
 }
 
 /* Cumulative, as histograms are; sum is that of all sizes. */
@@ -333,8 +387,14 @@ static void write_batches(struct exposition *out, const char *name, uint32_t wor
 static void write_stage(struct exposition *out, const char *metric, uint32_t worker, enum stage s,
 			uint64_t value)
 {
-	evbuffer_add_printf(out->to, "fairlead_%s{worker=\"%u\",stage=\"%s\"} %" PRIu64 "\n",
-			    metric, worker, stage_desc[s].name, value);
+	char label[LABEL_MAX], *at = label;
+	const char *const end = label + sizeof(label);
+
+	put_text(&at, end, "stage=\"");
+	put_text(&at, end, stage_desc[s].name);
+	put_text(&at, end, "\"");
+	*at = '\0';
+	worker_line(out, metric, worker, label, value);
 }
 
 /* Where the cycles of workers go. */
@@ -634,15 +694,16 @@ static uint64_t cert_failed(const struct ctl_cert_info *c)
 	return c->error[0] != '\0';
 }
 
-/* The certificates of this process's own ports. */
+/* The certificates of this process's own sockets. */
 static void write_own_certs(struct exposition *out, const struct server *s)
 {
-	static const char *const port[OWN_CERTS] = {
-		[OWN_CERT_MANAGEMENT] = "management", [OWN_CERT_METRICS] = "metrics"
-	};
+	static const char *const port[OWN_CERTS] = { [OWN_CERT_MANAGEMENT] = "management",
+						     [OWN_CERT_METRICS] = "metrics",
+						     [OWN_CERT_H248] = "h248" };
 
 	family(out, "own_certificate_not_after_timestamp_seconds", "gauge",
-	       "when the certificate of the management or metrics port ends, since 1970");
+	       "when the certificate of the management or metrics port, or towards controllers of "
+	       "H.248, ends, since 1970");
 	for (uint32_t i = 0; i < OWN_CERTS; i++)
 		if (s->own_cert[i].not_after)
 			evbuffer_add_printf(out->to,

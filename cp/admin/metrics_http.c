@@ -10,7 +10,7 @@
 #include "http.h"
 #include "page_data.h"
 #include "status.h"
-#include "tls_server.h"
+#include "../tls_socket.h"
 #include "tries.h"
 
 #include <errno.h>
@@ -206,7 +206,8 @@ static bool lock_open(struct lock *l, const struct config_control *c, char *err,
 		return false;
 	}
 	if (c->metrics_certificate[0])
-		l->tls = tls_server_load(c->metrics_certificate, c->metrics_key, why, sizeof(why));
+		l->tls = tls_socket_load(TLS_server_method(), c->metrics_certificate,
+					 c->metrics_key, why, sizeof(why));
 	if (l->tls || !c->metrics_certificate[0])
 		return true;
 	snprintf(err, errlen, "control.metrics-certificate: %s", why);
@@ -218,7 +219,7 @@ static void lock_take(struct metrics *m)
 {
 	if (m->http)
 		http_secure(m->http, m->lock.tls);
-	m->server->own_cert[OWN_CERT_METRICS] = tls_server_life(m->http ? m->lock.tls : NULL);
+	m->server->own_cert[OWN_CERT_METRICS] = tls_socket_life(m->http ? m->lock.tls : NULL);
 }
 
 /* *h is NULL if port is 0. */

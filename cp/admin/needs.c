@@ -2,6 +2,8 @@
 #include "needs.h"
 #include "metrics.h"
 #include "../context/context_table.h"
+#include "../h248/mg.h"
+#include "../ports.h"
 #include "../table.h"
 #include "../../conf/footprint.h"
 #include "../../conf/layout.h"
@@ -63,9 +65,18 @@ static void files_tell(const struct config *c, FILE *out)
 	if (c->gateway.contexts)
 		fprintf(out, "  %6" PRIu64 " MiB  contexts (control.contexts)\n",
 			mb_of(context_file_size(c)));
-	fprintf(out, "and each process' own: programs, libraries, stacks and tables were 16 to 40 "
-		     "MiB each, and grow "
-		     "with handshakes and controllers (doc/deploy.md; fairlead status)\n");
+	if (c->gateway.contexts && c->gateway.n_h248_controller)
+		fprintf(out,
+			"  %6" PRIu64 " MiB  transactions of H.248 (control.contexts, beside it)\n",
+			mb_of(mg_file_size(c)));
+	fprintf(out,
+		"and each process' own: programs, libraries and stacks were 16 to 40 MiB each "
+		"(doc/deploy.md; fairlead status), handshakes and controllers take more, and\n");
+	fprintf(out,
+		"  %6" PRIu64
+		" MiB  allocations, in fairlead-cp (turn.allocations-max, dataplane.peers, "
+		"relays)\n",
+		mb_of(table_memory_size(c) + ports_memory_size(c)));
 }
 
 static void buffers_tell(const struct config *c, FILE *out)

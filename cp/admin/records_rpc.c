@@ -4,56 +4,40 @@
 #include "../record/records.h"
 #include "waiters.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <unistd.h>
-
-/* Each as the file has it, with its number; after a number of an earlier process: all. */
-static json_t *records_page(const void *ctx, uint64_t after, uint32_t limit)
+/* As the file has it, with its number. */
+static uint64_t record_next(const struct server *s, uint64_t after, json_t **out)
 {
-	const struct server *s = ctx;
-	const struct record *r;
-	json_t *list = json_array();
-	char line[RECORD_LINE_MAX], instance[32];
-	uint64_t lost = 0;
+	const struct record *r = records_get(s->records, after + 1);
+	char line[RECORD_LINE_MAX];
 
-	if (after > records_last(s->records))
-		after = 0;
-	while (json_array_size(list) < limit && (r = records_get(s->records, after + 1))) {
-		json_t *o = json_loadb(line, records_line(s->records, r, line), 0, NULL);
-
-		lost += r->seq - after - 1;
-		after = r->seq;
-		json_object_set_new(o, "seq", integer(r->seq));
-		json_array_append_new(list, o);
-	}
-	snprintf(instance, sizeof(instance), "%x-%" PRIx64, (unsigned int)getpid(), s->start_ms);
-	return json_pack("{s:o, s:I, s:I, s:s}", "records", list, "last", (json_int_t)after, "lost",
-			 (json_int_t)lost, "instance", instance);
+	if (!r)
+		return 0;
+	*out = json_loadb(line, records_line(s->records, r, line), 0, NULL);
+	json_object_set_new(*out, "seq", integer(r->seq));
+	return r->seq;
 }
 
-static uint64_t last(const void *ctx)
+static uint64_t record_last(const struct server *s)
 {
-	return records_last(((const struct server *)ctx)->records);
+	return records_last(s->records);
 }
 
-static const struct waiters_of records = { last, records_page };
+static void record_listen(const struct server *s, void (*changed)(void *arg), void *arg)
+{
+	records_listen(s->records, changed, arg);
+}
+
+static const struct waiters_of records = { "records", record_last, record_next, record_listen };
 
 bool records_rpc_open(struct server *s, struct event_base *base)
 {
-	if (!s->records)
-		return true;
-	s->record_waiters = waiters_create(base, &records, s);
-	if (s->record_waiters)
-		records_listen(s->records, waiters_changed, s->record_waiters);
-	return s->record_waiters != NULL;
+	if (s->records)
+		s->record_waiters = waiters_create(base, &records, s);
+	return !s->records || s->record_waiters;
 }
 
 void records_rpc_close(struct server *s)
 {
-	if (!s->record_waiters)
-		return;
-	records_listen(s->records, NULL, NULL);
 	waiters_free(s->record_waiters);
 	s->record_waiters = NULL;
 }

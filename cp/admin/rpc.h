@@ -64,7 +64,8 @@ struct rpc_caller {
 	int process; /* 0: none that we can see, as in another PID namespace */
 	bool nobody; /* may do nothing */
 	enum config_may may;
-	void (*audit)(const struct rpc_caller *who, enum rpc_audited as, const char *what);
+	void (*audit)(const struct rpc_caller *who, enum rpc_audited as, bool done,
+		      const char *what);
 };
 
 enum { RPC_CALLER_TEXT = LOG_TEXT_MAX + ADDR_STR_MAX + 32 };
@@ -123,7 +124,7 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 void rpc_guard(struct rpc *r, rpc_identify *identify, void *arg);
 
 /* The methods a control process serves; their ctx is its struct server. */
-enum { RPC_METHODS = 50 };
+enum { RPC_METHODS = 60 };
 extern const struct rpc_method rpc_methods[RPC_METHODS];
 
 /* control.roles, as a struct reload_part has it, once rpc_start() has looked it up; arg is NULL. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A line in, a line out: JSON-RPC 2.0 without any I/O. */
+#include "param.h"
 #include "rpc.h"
 
 #include <stdarg.h>
@@ -91,15 +92,63 @@ enum {
 	AUDIT_MAX = AUDIT_ASKED_MAX + 16 + sizeof(((struct rpc_error *)0)->text)
 };
 
+/* Members that must not be written down; "program" of a capture is what "expression" says. */
+static bool is_unwritten(const char *key)
+{
+	static const char *const names[] = { "password", "key",	      "ck",	   "ik",
+					     "program",	 "crypto_in", "crypto_out" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], key) == 0)
+			return true;
+	return false;
+}
+
+/* The same without them, at whatever depth; a new reference. */
+static json_t *written(const json_t *v)
+{
+	json_t *copy, *in;
+	const char *key;
+	size_t i;
+
+	if (json_is_object(v)) {
+		copy = json_object();
+		json_object_foreach((json_t *)(uintptr_t)v, key, in) if (!is_unwritten(key))
+		    json_object_set_new(copy, key, written(in));
+		return copy;
+	}
+	if (!json_is_array(v))
+		return json_incref((json_t *)(uintptr_t)v);
+	copy = json_array();
+	json_array_foreach(v, i, in) json_array_append_new(copy, written(in));
+	return copy;
+}
+
+/* All of these are wiped, whether a method looked at them or refused before. */
+static void unwritten_wipe(json_t *v, bool secret)
+{
+	const char *key;
+	json_t *in;
+	size_t i;
+
+	if (json_is_string(v) && secret)
+		explicit_bzero((char *)(uintptr_t)json_string_value(v), json_string_length(v));
+	json_object_foreach(v, key, in) unwritten_wipe(in, secret || is_unwritten(key));
+	json_array_foreach(v, i, in) unwritten_wipe(in, secret);
+}
+
+static void request_free(json_t *req)
+{
+	unwritten_wipe(req, false);
+	json_decref(req);
+}
+
 /* What is asked for, but for what must not be written down. ASCII, without control characters. */
 static void audit_asked(const struct rpc_method *m, const json_t *params, char *text, size_t len)
 {
-	json_t *shown = json_is_object(params) ? json_copy((json_t *)(uintptr_t)params) : NULL;
+	json_t *shown = json_is_object(params) ? written(params) : NULL;
 	char *dump;
 
-	json_object_del(shown, "password");
-	json_object_del(shown, "key");
-	json_object_del(shown, "program"); /* of a capture: "expression" says it */
 	dump = json_object_size(shown) ? json_dumps(shown, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 	snprintf(text, len, "%s%s%s", m->name, dump ? " " : "", dump ? dump : "");
 	free(dump);
@@ -114,12 +163,29 @@ static void audit_tell(const struct rpc_caller *who, enum rpc_audited as, const 
 
 	snprintf(what, sizeof(what), "%s: %s%s", asked, fault ? "failed: " : "done",
 		 fault ? fault : "");
-	who->audit(who, as, what);
+	who->audit(who, as, !fault, what);
 }
 
 static bool audits(const struct rpc_caller *who, const struct rpc_method *m)
 {
 	return m && m->audited && who && who->audit;
+}
+
+/*
+ * A dry run changes nothing. What is killed takes as many calls as there is of it: those that go on
+ * from the first, and find nothing to end, are told at the rate that controllers' calls have.
+ */
+static enum rpc_audited audited_as(const struct rpc_method *m, const json_t *params,
+				   const json_t *result)
+{
+	if (!m->params || !strstr(m->params, PARAM_KILL))
+		return m->audited;
+	if (json_is_true(json_object_get(params, "dry_run")))
+		return RPC_UNAUDITED;
+	return json_integer_value(json_object_get(params, "cursor")) > 0 &&
+		       json_integer_value(json_object_get(result, "killed")) == 0
+		   ? RPC_AUDITED_CALL
+		   : m->audited;
 }
 
 /* What nobody has described takes the most. */
@@ -305,13 +371,16 @@ static json_t *method_call(const struct rpc_method *m, void *ctx, const json_t *
 			   const struct rpc_caller *who, struct rpc_error *err)
 {
 	char asked[AUDIT_ASKED_MAX];
+	enum rpc_audited as;
 	json_t *result;
 
 	if (!audits(who, m))
 		return m->call(ctx, params, err);
 	audit_asked(m, params, asked, sizeof(asked)); /* a method may wipe what it is given */
 	result = m->call(ctx, params, err);
-	audit_tell(who, m->audited, asked, result ? NULL : err->text);
+	as = audited_as(m, params, result);
+	if (as != RPC_UNAUDITED)
+		audit_tell(who, as, asked, result ? NULL : err->text);
 	return result;
 }
 
@@ -354,7 +423,7 @@ char *rpc_answer_to(const struct rpc_caller *who, const struct rpc_method *metho
 		return rpc_error_line(RPC_PARSE, "not JSON");
 	fault = request_fault(req);
 	if (fault) {
-		json_decref(req);
+		request_free(req);
 		return rpc_error_line(RPC_INVALID_REQUEST, fault);
 	}
 	id = json_incref(json_object_get(req, "id"));
@@ -367,6 +436,6 @@ char *rpc_answer_to(const struct rpc_caller *who, const struct rpc_method *metho
 			result = method_call(m, ctx, params, who, &err);
 		reply = outcome_dump(id, result, &err);
 	}
-	json_decref(req);
+	request_free(req);
 	return reply;
 }

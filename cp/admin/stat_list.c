@@ -2,6 +2,7 @@
 #include "stat_list.h"
 
 #include "../h248/mg.h"
+#include "../ipsec/phones.h"
 #include "../ng/ng.h"
 #include "../record/hep.h"
 #include "../record/radius.h"

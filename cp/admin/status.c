@@ -79,7 +79,7 @@ static void h248_json(const struct server *s, json_t *gateway)
 {
 	char text[ADDR_STR_MAX + 16], addr[ADDR_STR_MAX];
 
-	if (!s->mg) {
+	if (!s->mg || !mg_controller(s->mg)) {
 		json_object_set_new(gateway, "h248", json_null());
 		return;
 	}

@@ -50,6 +50,13 @@ const struct term_word term_gate[] = {
 	{ NULL, 0 },
 };
 
+const struct term_word term_srtp_words[] = {
+	{ "off", 0 },
+	{ "sdes", TERM_SRTP },
+	{ "dtls", TERM_SRTP | TERM_DTLS },
+	{ NULL, 0 },
+};
+
 const char *term_word(const struct term_word *list, uint16_t value)
 {
 	while (list->word && list->value != value)
@@ -115,6 +122,8 @@ struct field;
 struct ask {
 	const struct config *conf;
 	struct term_spec *w;
+	struct term_keys *keys;
+	bool fresh;
 	const char *where;
 	struct rpc_error *err;
 };
@@ -392,6 +401,17 @@ static json_t *get_fingerprints(const struct config *conf, const struct field *f
 				 n < CTL_FINGERPRINTS_MAX ? n : CTL_FINGERPRINTS_MAX);
 }
 
+/* max: which of the two. */
+static bool set_crypto(const struct ask *a, const struct field *f, const json_t *v)
+{
+	struct ctl_srtp_key *to = f->max ? &a->keys->srtp.out : &a->keys->srtp.in;
+
+	*(f->max ? &a->keys->out : &a->keys->in) = v || !a->fresh;
+	*to = (struct ctl_srtp_key){ 0 };
+	return !v || term_keys_parse((json_t *)(uintptr_t)v, to) ||
+	       bad(a, f, "an a=crypto of one key, by a suite that is served (RFC 4568)");
+}
+
 static bool set_notify(const struct ask *a, const struct field *f, const json_t *v)
 {
 	const struct term_word *w;
@@ -445,11 +465,16 @@ static const struct field fields[TERM_FIELDS] = {
 	[TERM_FIELD_latch] = { BOTH(flags), .mask = TERM_LATCH | TERM_LATCH_ADDR,
 			       .word = term_latch },
 	[TERM_FIELD_gate] = { BOTH(flags), .mask = TERM_IN | TERM_OUT, .word = term_gate },
+	[TERM_FIELD_silent] = { BOTH(flag), .mask = TERM_SILENT },
 	[TERM_FIELD_rtp] = { BOTH(flag), .mask = TERM_RTP },
 	[TERM_FIELD_rtcp_mux] = { BOTH(flag), .mask = TERM_RTCP_MUX },
 	[TERM_FIELD_ice] = { BOTH(flag), .mask = TERM_ICE },
 	/* What is done once, like begin. */
 	[TERM_FIELD_ice_restart] = { .set = set_bool, .at = offsetof(struct term_spec, restart) },
+	[TERM_FIELD_srtp] = { BOTH(flags), .mask = TERM_SRTP | TERM_DTLS, .word = term_srtp_words },
+	[TERM_FIELD_crypto_in] = { .set = set_crypto },
+	[TERM_FIELD_crypto_out] = { .set = set_crypto, .max = 1 },
+	[TERM_FIELD_dtls_role] = { BOTH(flags), .mask = TERM_TLS_CLIENT, .word = term_tls_role },
 	[TERM_FIELD_tcp_role] = { BOTH(flags), .mask = TERM_CONNECT, .word = term_tcp_role },
 	[TERM_FIELD_tls_role] = { BOTH(flags), .mask = TERM_TLS_CLIENT, .word = term_tls_role },
 	[TERM_FIELD_tls_domain] = { BOTH(domain) },
@@ -512,6 +537,13 @@ static void derive(const struct ask *a, const json_t *o, bool fresh)
 	if (param(o, "realm") && !param(o, "tls_domain"))
 		t->domain = CONFIG_DOMAINS_MAX;
 	derive_rtcp(t, o);
+	/* What was of DTLS goes with it. */
+	if (t->transport == TERM_UDP && param(o, "srtp") && !(t->flags & TERM_DTLS)) {
+		if (!param(o, "dtls_role"))
+			t->flags &= (uint16_t)~TERM_TLS_CLIENT;
+		if (!param(o, "fingerprints"))
+			t->n_fingerprint = 0;
+	}
 	if (!fresh)
 		return;
 	if (!param(o, "family"))
@@ -525,9 +557,10 @@ static void derive(const struct ask *a, const json_t *o, bool fresh)
 }
 
 bool term_json_read(const struct config *conf, const json_t *o, const char *const *but, bool fresh,
-		    const char *where, struct term_spec *w, struct rpc_error *err)
+		    const char *where, struct term_spec *w, struct term_keys *keys,
+		    struct rpc_error *err)
 {
-	const struct ask a = { conf, w, where, err };
+	const struct ask a = { conf, w, keys, fresh, where, err };
 
 	if (!all_known(&a, o, but))
 		return false;
@@ -540,8 +573,15 @@ bool term_json_read(const struct config *conf, const json_t *o, const char *cons
 				 term_word(term_transports, w->term.transport), where, name);
 			return false;
 		}
+		if (!(term_fields[i].of & 1 << w->term.transport))
+			continue;
 		if ((fresh || json_object_get(o, name)) && !fields[i].set(&a, &fields[i], v))
 			return false;
+	}
+	if ((param(o, "silent") || param(o, "rtp")) && w->term.flags & TERM_SILENT &&
+	    !(w->term.flags & TERM_RTP)) {
+		rpc_fail(err, RPC_BAD_PARAMS, "\"%ssilent\" needs \"rtp\"", where);
+		return false;
 	}
 	derive(&a, o, fresh);
 	return true;

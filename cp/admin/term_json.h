@@ -8,6 +8,7 @@
  */
 #include "../context/gateway.h"
 #include "rpc.h"
+#include "term_keys.h"
 
 /* Words for values. A list ends with a NULL word; its first is the default. */
 struct term_word {
@@ -19,18 +20,20 @@ extern const struct term_word term_transports[]; /* enum ctl_transport */
 extern const struct term_word term_events[];	 /* bits 1 << enum ctl_term_event */
 /* Of enum ctl_term_flags. */
 extern const struct term_word term_latch[], term_tcp_role[], term_tls_role[], term_gate[];
+extern const struct term_word term_srtp_words[];
 
 /* The word of a value, or "?". */
 const char *term_word(const struct term_word *list, uint16_t value);
 
 /*
- * The members of o into *w, where null is the default: all of them for a termination that is new,
- * else what o has. Members named in `but`, which ends with NULL, are passed over. False if a
- * member is unknown, wrong, or of no use with the transport: *err names it after `where`, which is
- * "terminations[0]." or "".
+ * The members of o into *w and *keys, which are wiped in o, where null is the default: all of them
+ * for a termination that is new, else what o has. Members named in `but`, which ends with NULL, are
+ * passed over. False if a member is unknown, wrong, or of no use with the transport: *err names it
+ * after `where`, which is "terminations[0]." or "".
  */
 bool term_json_read(const struct config *conf, const json_t *o, const char *const *but, bool fresh,
-		    const char *where, struct term_spec *w, struct rpc_error *err);
+		    const char *where, struct term_spec *w, struct term_keys *keys,
+		    struct rpc_error *err);
 
 /* The fields of *w that its transport has, into o. There is a transport. */
 void term_json_write(const struct config *conf, const struct term_spec *w, json_t *o);

@@ -157,6 +157,30 @@ json_t *rpc_user_del(void *ctx, const json_t *params, struct rpc_error *err)
 	return outcome(s, user_store_del(store, u.name), &u, "deleted", err);
 }
 
+static json_t *disabled_set(const struct server *s, const json_t *params, bool disabled,
+			    struct rpc_error *err)
+{
+	struct user_store *store = store_of(s, err);
+	struct user u;
+
+	if (!store || !param_only(params, "name", err) || !name_take(s, params, &u, err))
+		return NULL;
+	return outcome(s, user_store_set_disabled(store, u.name, disabled), &u,
+		       disabled ? "disabled" : "enabled", err);
+}
+
+/* {name} */
+json_t *rpc_user_enable(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	return disabled_set(ctx, params, false, err);
+}
+
+/* {name}: as with user.del, what the user has stays until it ends by itself. */
+json_t *rpc_user_disable(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	return disabled_set(ctx, params, true, err);
+}
+
 /* ---- time-limited credentials ---- */
 
 /* {name, lifetime_s} */

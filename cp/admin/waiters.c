@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "waiters.h"
 
+#include "../server.h"
 #include "context_rpc.h"
 #include "param.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 enum { WAIT_MAX_MS = 30000 };
 
@@ -21,18 +25,38 @@ struct waiter {
 
 struct waiters {
 	const struct waiters_of *of;
-	const void *ctx;
+	const struct server *s;
 	struct event_base *base;
 	struct event *changed; /* in a turn of its own: things happen in the middle of changes */
 	LIST_HEAD(, waiter) waiting;
 };
+
+/* A number that was not given out yet is of a control process before this one: all are told. */
+static json_t *page(const struct waiters_of *of, const struct server *s, uint64_t after,
+		    uint32_t limit)
+{
+	json_t *list = json_array(), *one;
+	uint64_t lost = 0, seq;
+	char instance[32];
+
+	if (after > of->last(s))
+		after = 0;
+	while (json_array_size(list) < limit && (seq = of->next(s, after, &one)) != 0) {
+		lost += seq - after - 1;
+		after = seq;
+		json_array_append_new(list, one);
+	}
+	snprintf(instance, sizeof(instance), "%x-%" PRIx64, (unsigned int)getpid(), s->start_ms);
+	return json_pack("{s:o, s:I, s:I, s:s}", of->list, list, "last", (json_int_t)after, "lost",
+			 (json_int_t)lost, "instance", instance);
+}
 
 static void waiter_end(struct waiter *w)
 {
 	const struct rpc_error err = { RPC_INTERNAL, "out of memory" };
 
 	LIST_REMOVE(w, entry);
-	rpc_reply(w->later, w->all->of->page(w->all->ctx, w->after, w->limit), &err);
+	rpc_reply(w->later, page(w->all->of, w->all->s, w->after, w->limit), &err);
 	event_free(w->timeout);
 	free(w);
 }
@@ -84,7 +108,8 @@ static void on_changed(evutil_socket_t fd, short what, void *arg)
 	waiters_end(arg, true);
 }
 
-void waiters_changed(void *arg)
+/* Something happened: all are answered in a turn of its own. */
+static void changed(void *arg)
 {
 	struct waiters *w = arg;
 
@@ -93,14 +118,14 @@ void waiters_changed(void *arg)
 }
 
 struct waiters *waiters_create(struct event_base *base, const struct waiters_of *of,
-			       const void *ctx)
+			       const struct server *s)
 {
 	struct waiters *w = calloc(1, sizeof(*w));
 
 	if (!w)
 		return NULL;
 	w->of = of;
-	w->ctx = ctx;
+	w->s = s;
 	w->base = base;
 	LIST_INIT(&w->waiting);
 	w->changed = event_new(base, -1, 0, on_changed, w);
@@ -108,6 +133,7 @@ struct waiters *waiters_create(struct event_base *base, const struct waiters_of 
 		free(w);
 		return NULL;
 	}
+	of->listen(s, changed, w);
 	return w;
 }
 
@@ -115,6 +141,7 @@ void waiters_free(struct waiters *w)
 {
 	if (!w)
 		return;
+	w->of->listen(w->s, NULL, NULL);
 	waiters_end(w, true);
 	event_free(w->changed);
 	free(w);
@@ -124,7 +151,7 @@ void waiters_ask(struct waiters *w, const struct waiters_of *of, const json_t *p
 		 struct rpc_later *l)
 {
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
-	const void *ctx = rpc_later_ctx(l);
+	const struct server *s = rpc_later_ctx(l);
 	const json_t *v = param(params, "after");
 	const json_int_t after = json_integer_value(v);
 	uint32_t wait_ms = 0, limit = CONTEXT_PAGE_DEFAULT;
@@ -138,10 +165,10 @@ void waiters_ask(struct waiters *w, const struct waiters_of *of, const json_t *p
 	}
 	if (w)
 		waiters_end(w, false);
-	if (ok && wait_ms && w && (uint64_t)after == of->last(ctx)) {
+	if (ok && wait_ms && w && (uint64_t)after == of->last(s)) {
 		if (waiter_begin(w, l, (uint64_t)after, limit, wait_ms))
 			return;
 		ok = false;
 	}
-	rpc_reply(l, ok ? of->page(ctx, (uint64_t)after, limit) : NULL, &err);
+	rpc_reply(l, ok ? page(of, s, (uint64_t)after, limit) : NULL, &err);
 }

@@ -11,20 +11,24 @@
 
 struct waiters;
 
-/* What is asked for. ctx is that of the methods. */
+/*
+ * What is asked for, the oldest first. The result has these by the name of their list, the number
+ * of the last, how many in front of them are gone, and which process has counted them.
+ */
 struct waiters_of {
-	uint64_t (*last)(const void *ctx); /* number of the newest; 0: there was none */
-	json_t *(*page)(const void *ctx, uint64_t after, uint32_t limit);
+	const char *list;
+	uint64_t (*last)(const struct server *s); /* number of the newest; 0: there was none */
+	/* The first after that number: its own, and in *out what it is; 0: there is none. */
+	uint64_t (*next)(const struct server *s, uint64_t after, json_t **out);
+	/* Has changed called after each; NULL: not any more. */
+	void (*listen)(const struct server *s, void (*changed)(void *arg), void *arg);
 };
 
-/* NULL: no memory. */
+/* Listens until it is freed. NULL: no memory. */
 struct waiters *waiters_create(struct event_base *base, const struct waiters_of *of,
-			       const void *ctx);
+			       const struct server *s);
 /* After rpc_stop(): whoever waited is not there any more. NULL is fine. */
 void waiters_free(struct waiters *w);
-
-/* arg: struct waiters. Something happened: all are answered in a turn of its own. */
-void waiters_changed(void *arg);
 
 /* Answers now, or later. w NULL: nobody waits, what there is is told. */
 void waiters_ask(struct waiters *w, const struct waiters_of *of, const json_t *params,

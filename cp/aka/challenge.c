@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "challenge.h"
 
+#include "vector_source.h"
+
 #include "../rand.h"
 
 #include <openssl/crypto.h>
@@ -8,6 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+const char *const vector_result_name[VECTOR_RESULTS] = {
+	[VECTOR_RESULT_GIVEN] = "given",     [VECTOR_RESULT_REJECTED] = "rejected",
+	[VECTOR_RESULT_INVALID] = "invalid", [VECTOR_RESULT_SILENT] = "silent",
+	[VECTOR_RESULT_FULL] = "full",
+};
 
 const char *const challenge_verdict_name[CHALLENGE_VERDICTS] = {
 	[CHALLENGE_ACCEPTED] = "accepted", [CHALLENGE_FIRST] = "first",

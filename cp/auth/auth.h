@@ -51,9 +51,10 @@ struct auth *auth_open(const struct config *c, char *err, size_t errlen);
 void auth_close(struct auth *a);
 
 /*
- * Reads the realm, algorithms, nonces' lifetime and REST secrets of another configuration: false and one
- * sentence in err if nobody could sign in by it. They are in force when auth_finish() says so; with
- * apply false all stays as it was.
+ * Reads the realm, algorithms, nonces' lifetime and REST secrets of another configuration, and
+ * opens its user store if that is another: false and one sentence in err if nobody could sign in by
+ * it, or the store cannot be read. They are in force when auth_finish() says so; with apply false
+ * all stays as it was.
  */
 bool auth_prepare(struct auth *a, const struct config *c, char *err, size_t errlen);
 void auth_finish(struct auth *a, bool apply);

@@ -35,7 +35,8 @@ struct auth {
 	uint8_t offer[8]; /* value of PASSWORD-ALGORITHMS, best first */
 	uint16_t offer_len;
 	bool md5, sha256;
-	struct auth *next;	     /* auth_prepare() made it; it has no store and no key */
+	struct auth *next;	     /* auth_prepare() made it; it has no key */
+	bool moved;		     /* of next: its store takes the place of the other */
 	uint8_t decoy[AUTH_KEY_MAX]; /* random: stands for the key of users who do not exist */
 };
 
@@ -113,12 +114,12 @@ struct auth *auth_open(const struct config *c, char *err, size_t errlen)
 	    !digest_open(err, errlen) || !auth_configure(a, c, err, errlen) ||
 	    !nonce_open(a, c, err, errlen))
 		goto fail;
-	if (c->auth.users_db[0]) {
-		a->store = user_store_open(c->auth.users_db, a->realm, err, errlen);
-		if (!a->store)
-			goto fail;
-		user_store_patience(a->store, 0);
-	}
+	if (!c->auth.users_db[0])
+		return a;
+	a->store = user_store_open(c->auth.users_db, a->realm, err, errlen);
+	if (!a->store)
+		goto fail;
+	user_store_patience(a->store, 0);
 	return a;
 fail:
 	auth_close(a);
@@ -136,12 +137,45 @@ void auth_close(struct auth *a)
 	free(a);
 }
 
+/* Another file of users. What has been put in place of the one that is open is not looked at. */
+static bool store_prepare(const struct auth *a, struct auth *n, const struct config *c, char *err,
+			  size_t errlen)
+{
+	const char *path = c->auth.users_db;
+	char why[2 * CONFIG_STR_MAX];
+
+	n->moved = a->store ? !user_store_is_at(a->store, path) : path[0] != '\0';
+	if (!n->moved || !path[0])
+		return true;
+	n->store = user_store_reopen(path, n->realm, why, sizeof(why));
+	if (n->store)
+		user_store_patience(n->store, 0);
+	else
+		snprintf(err, errlen, "auth.users-db: %s", why);
+	return n->store != NULL;
+}
+
+/* What is open goes on until then, whatever has become of its file. */
+static void store_finish(struct auth *a, struct auth *n)
+{
+	struct user_store *was = a->store;
+
+	if (n->moved) {
+		a->store = n->store;
+		n->store = was; /* closed with it */
+		a->refreshed = -1;
+	} else if (was) {
+		user_store_realm(was, a->realm);
+	}
+}
+
 bool auth_prepare(struct auth *a, const struct config *c, char *err, size_t errlen)
 {
 	auth_close(a->next);
 	a->next = calloc(1, sizeof(*a->next));
 	snprintf(err, errlen, "no memory for authentication");
-	if (a->next && auth_configure(a->next, c, err, errlen))
+	if (a->next && auth_configure(a->next, c, err, errlen) &&
+	    store_prepare(a, a->next, c, err, errlen))
 		return true;
 	auth_finish(a, false);
 	return false;
@@ -149,12 +183,11 @@ bool auth_prepare(struct auth *a, const struct config *c, char *err, size_t errl
 
 void auth_finish(struct auth *a, bool apply)
 {
-	const struct auth *n = a->next;
+	struct auth *n = a->next;
 
 	if (n && apply) {
 		memcpy(a->realm, n->realm, sizeof(a->realm));
-		if (a->store)
-			user_store_realm(a->store, a->realm);
+		store_finish(a, n);
 		a->rest = n->rest;
 		memcpy(a->offer, n->offer, sizeof(a->offer));
 		a->offer_len = n->offer_len;

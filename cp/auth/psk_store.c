@@ -105,7 +105,17 @@ const char *psk_error(const struct psk_store *s)
 	return s->d.err;
 }
 
-struct psk_store *psk_open(const char *path, int wait_ms, char *err, size_t errlen)
+bool psk_is_wanted(const struct config *c)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < c->n_domain; i++)
+		any |= !c->domain[i].gone && c->domain[i].psk;
+	return any;
+}
+
+static struct psk_store *store_open(const char *path, int wait_ms, enum users_db_when when,
+				    char *err, size_t errlen)
 {
 	struct psk_store *s = calloc(1, sizeof(*s));
 	int rc;
@@ -114,7 +124,7 @@ struct psk_store *psk_open(const char *path, int wait_ms, char *err, size_t errl
 		snprintf(err, errlen, "no memory for pre-shared keys");
 		return NULL;
 	}
-	if (users_db_open(&s->d, path)) {
+	if (users_db_open(&s->d, path, when)) {
 		rc = sqlite3_exec(s->d.db, schema, NULL, NULL, NULL);
 		if (rc == SQLITE_OK)
 			rc = users_db_prepare(
@@ -129,6 +139,21 @@ struct psk_store *psk_open(const char *path, int wait_ms, char *err, size_t errl
 	snprintf(err, errlen, "%s", s->d.err);
 	psk_close(s);
 	return NULL;
+}
+
+struct psk_store *psk_open(const char *path, int wait_ms, char *err, size_t errlen)
+{
+	return store_open(path, wait_ms, USERS_DB_START, err, errlen);
+}
+
+struct psk_store *psk_reopen(const char *path, char *err, size_t errlen)
+{
+	return store_open(path, 0, USERS_DB_RELOAD, err, errlen);
+}
+
+bool psk_is_at(const struct psk_store *s, const char *path)
+{
+	return strcmp(s->d.path, path) == 0;
 }
 
 void psk_close(struct psk_store *s)

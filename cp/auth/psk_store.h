@@ -31,7 +31,15 @@ struct psk_store;
  * NULL and one sentence in err.
  */
 struct psk_store *psk_open(const char *path, int wait_ms, char *err, size_t errlen);
+/* For a reload: one that is there already. */
+struct psk_store *psk_reopen(const char *path, char *err, size_t errlen);
 void psk_close(struct psk_store *s);
+
+/* Whether it was opened by that path. */
+bool psk_is_at(const struct psk_store *s, const char *path);
+
+/* Whether any TLS domain takes pre-shared keys. */
+bool psk_is_wanted(const struct config *c);
 
 /* As the file is now. The caller wipes *p. */
 enum user_status psk_find(struct psk_store *s, const void *identity, size_t len, struct psk *p);

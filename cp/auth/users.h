@@ -32,9 +32,14 @@ struct user_store;
 typedef void user_list_fn(void *arg, const struct user *u, const char *realm);
 
 /* Opens it, making it if it is not there. On failure NULL and one sentence in err. */
+struct user_store *user_store_open(const char *where, const char *realm, char *err, size_t errlen);
+/* The same for a reload, in the event loop: it must be there, and hold users that can be read. */
+struct user_store *user_store_reopen(const char *where, const char *realm, char *err,
+				     size_t errlen);
+/* Whether it was opened by that path. */
+bool user_store_is_at(const struct user_store *s, const char *where);
 /* Users are those of another realm from now on. */
 void user_store_realm(struct user_store *s, const char *realm);
-struct user_store *user_store_open(const char *where, const char *realm, char *err, size_t errlen);
 void user_store_close(struct user_store *s);
 
 /*

@@ -3,14 +3,17 @@
 
 #include "secret_file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
 	APPLICATION_ID = 0x464c5573, /* "FLUs": the file is ours */
 	SCHEMA_VERSION = 1,
 	OPEN_WAIT_MS = 500,
+	RELOAD_WAIT_MS = 50,
 };
 
 static const char schema[] =
@@ -139,26 +142,56 @@ int users_db_prepare(struct users_db *d, const char *sql, sqlite3_stmt **q)
 	return sqlite3_prepare_v3(d->db, sql, -1, SQLITE_PREPARE_PERSISTENT, q, NULL);
 }
 
-bool users_db_open(struct users_db *d, const char *path)
+/* Made here so that it never exists with a wider mode; SQLite copies it to -wal and -shm. */
+static void file_make(const char *path)
 {
-	int fd, rc;
+	int fd;
+
+	secret_file_make_dir(path);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd >= 0) {
+		secret_file_give(fd, path);
+		close(fd);
+	}
+}
+
+/* What is not there, or no file, is told before SQLite is asked. */
+static bool file_look(struct users_db *d, enum users_db_when when)
+{
+	struct stat st;
+	int rc = stat(d->path, &st);
+
+	if (rc == 0 && S_ISREG(st.st_mode))
+		return true;
+	if (rc == 0)
+		snprintf(d->err, sizeof(d->err), "user database %s is no ordinary file", d->path);
+	else if (errno == ENOENT && when == USERS_DB_RELOAD)
+		snprintf(
+		    d->err, sizeof(d->err),
+		    "there is no user database %s: fairlead user makes it, such as by fairlead "
+		    "user list",
+		    d->path);
+	else
+		users_db_describe(d, SQLITE_CANTOPEN);
+	return false;
+}
+
+bool users_db_open(struct users_db *d, const char *path, enum users_db_when when)
+{
+	int rc;
 
 	memset(d, 0, sizeof(*d));
 	snprintf(d->path, sizeof(d->path), "%s", path);
-	/* Made here so that it never exists with a wider mode; SQLite copies it to -wal and -shm.
-	 */
-	secret_file_make_dir(d->path);
-	fd = open(d->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd >= 0) {
-		secret_file_give(fd, d->path);
-		close(fd);
-	}
+	if (when == USERS_DB_START)
+		file_make(d->path);
+	if (!file_look(d, when))
+		return false;
 	rc = sqlite3_open_v2(d->path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK) {
 		users_db_describe(d, rc);
 		return false;
 	}
-	sqlite3_busy_timeout(d->db, OPEN_WAIT_MS);
+	sqlite3_busy_timeout(d->db, when == USERS_DB_START ? OPEN_WAIT_MS : RELOAD_WAIT_MS);
 	/* The tables are made before there is a log, and so are in the file itself from the start.
 	 */
 	if (!schema_check(d))

@@ -12,14 +12,21 @@
 
 enum { USERS_DB_WAIT_MS = 3000 }; /* a tool's write, for a lock */
 
+/*
+ * At a start a file that is not there is made, and half a second is waited for a lock. At a reload
+ * others wait meanwhile, and one that is not there is a mistake: with an empty file nobody could
+ * sign in.
+ */
+enum users_db_when { USERS_DB_START, USERS_DB_RELOAD };
+
 struct users_db {
 	sqlite3 *db;
 	char path[CONFIG_STR_MAX];
 	char err[CONFIG_STR_MAX * 2]; /* one sentence after a failure */
 };
 
-/* Half a second is waited for a lock, and so it stays until told otherwise. Close in any case. */
-bool users_db_open(struct users_db *d, const char *path);
+/* It waits for a lock as long as opening does, until told otherwise. Close in any case. */
+bool users_db_open(struct users_db *d, const char *path, enum users_db_when when);
 void users_db_close(struct users_db *d);
 
 /*

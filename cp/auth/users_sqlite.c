@@ -4,7 +4,8 @@
  * Users in an SQLite file, the embedded default. WAL mode: a reader is never held up by a writer,
  * so the control process reads while `fairlead user` writes. Changes of others are noticed by
  * PRAGMA data_version, which costs 2 us: hence refresh() and the cache rather than a look each
- * time. A file put in place of the open one is not noticed before a restart.
+ * time. A file put in place of the open one is not noticed before a restart: a reload would open it
+ * with the log of the other.
  *
  * Locks: opening waits half a second, a tool's write three seconds, a look-up never. On a file
  * system without shared memory SQLite keeps its rollback journal; a look-up that meets a write
@@ -47,11 +48,11 @@ const char *user_store_error(const struct user_store *s)
 
 /* ---- opening ---- */
 
-static bool database_open(struct user_store *s, const char *path)
+static bool database_open(struct user_store *s, const char *path, enum users_db_when when)
 {
 	int rc;
 
-	if (!users_db_open(&s->d, path))
+	if (!users_db_open(&s->d, path, when))
 		return false;
 	rc = users_db_prepare(&s->d, "SELECT " FIELDS " FROM users WHERE realm = ?1 AND name = ?2",
 			      &s->by_name);
@@ -79,7 +80,8 @@ void user_store_close(struct user_store *s)
 	free(s);
 }
 
-struct user_store *user_store_open(const char *where, const char *realm, char *err, size_t errlen)
+static struct user_store *store_open(const char *where, const char *realm, enum users_db_when when,
+				     char *err, size_t errlen)
 {
 	struct user_store *s = calloc(1, sizeof(*s));
 
@@ -90,12 +92,35 @@ struct user_store *user_store_open(const char *where, const char *realm, char *e
 	}
 	snprintf(s->realm, sizeof(s->realm), "%s", realm);
 	s->wait_ms = USERS_DB_WAIT_MS;
-	if (!database_open(s, where)) {
+	if (!database_open(s, where, when)) {
 		snprintf(err, errlen, "%s", s->d.err);
 		user_store_close(s);
 		return NULL;
 	}
 	return s;
+}
+
+struct user_store *user_store_open(const char *where, const char *realm, char *err, size_t errlen)
+{
+	return store_open(where, realm, USERS_DB_START, err, errlen);
+}
+
+struct user_store *user_store_reopen(const char *where, const char *realm, char *err, size_t errlen)
+{
+	struct user_store *s = store_open(where, realm, USERS_DB_RELOAD, err, errlen);
+	const struct user *u;
+
+	/* A name that nobody has: the table can be read. */
+	if (!s || user_store_by_name(s, "", &u) != USER_ERROR)
+		return s;
+	snprintf(err, errlen, "%s", s->d.err);
+	user_store_close(s);
+	return NULL;
+}
+
+bool user_store_is_at(const struct user_store *s, const char *where)
+{
+	return strcmp(s->d.path, where) == 0;
 }
 
 void user_store_realm(struct user_store *s, const char *realm)

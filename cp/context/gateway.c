@@ -18,6 +18,18 @@ bool gate_refuse(struct gate_fail *f, enum gate_error error, const char *fmt, ..
 	va_list ap;
 
 	f->error = error;
+	f->withheld = false;
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+bool gate_withhold(struct gate_fail *f, const char *fmt, ...)
+{
+	va_list ap;
+
+	*f = (struct gate_fail){ .error = GATE_FULL, .withheld = true };
 	va_start(ap, fmt);
 	vsnprintf(f->text, sizeof(f->text), fmt, ap);
 	va_end(ap);
@@ -27,8 +39,10 @@ bool gate_refuse(struct gate_fail *f, enum gate_error error, const char *fmt, ..
 /* Counts what came of a request. */
 static bool counted(struct gateway *g, bool ok, const struct gate_fail *f)
 {
-	if (!ok)
+	if (!ok) {
 		g->stats.refused[f->error]++;
+		g->stats.withheld += f->withheld;
+	}
 	return ok;
 }
 
@@ -142,15 +156,19 @@ static bool room_check(const struct gateway *g, uint32_t worker, bool stream, bo
 {
 	const struct config_gateway *conf = &g->conf->gateway;
 	const uint32_t n = context_count(g->table, worker);
+	const uint32_t streams = stream ? context_streams(g->table, worker) : 0;
 
 	if (n >= conf->contexts)
 		return gate_refuse(f, GATE_FULL, "worker %u has no context left", worker);
 	if (!urgent && n + conf->urgent >= conf->contexts)
-		return gate_refuse(f, GATE_FULL,
-				   "worker %u keeps its last contexts for urgent calls", worker);
-	if (stream && context_streams(g->table, worker) >= g->conf->gateway.streams)
+		return gate_withhold(f, "worker %u keeps its last contexts for urgent calls",
+				     worker);
+	if (stream && streams >= conf->streams)
 		return gate_refuse(f, GATE_FULL, "worker %u has no context of TCP or TLS left",
 				   worker);
+	if (stream && !urgent && streams + gate_kept(g->conf, conf->streams) >= conf->streams)
+		return gate_withhold(
+		    f, "worker %u keeps its last contexts of TCP and TLS for urgent calls", worker);
 	if (dplink_room(g->s->link, worker) == 0)
 		return gate_refuse(f, GATE_FULL, "worker %u has more commands than it can take",
 				   worker);
@@ -181,7 +199,7 @@ static bool terms_make(struct gateway *g, struct context *c, const struct gate_p
 
 	c->term[0] = c->term[1] = (struct context_term){ 0 };
 	if (!room_check(g, c->worker, c->stream, plan->urgent, f) ||
-	    !srtp_room(g, c->worker, c->owner, srtp, f) ||
+	    !srtp_room(g, c->worker, c->owner, srtp, plan->urgent, f) ||
 	    !term_make(g, &c->term[0], a, c->worker, c->inactivity, f))
 		return false;
 	if (b && !term_make(g, &c->term[1], b, c->worker, c->inactivity, f)) {
@@ -257,8 +275,10 @@ static struct context *add(struct gateway *g, const struct gate_plan *plan,
 		gate_refuse(f, GATE_BUSY, "no dataplane is attached");
 		return NULL;
 	}
-	if (g->s->drain.on && !(*plan->call && gate_call_next(g, plan->call, NULL))) {
-		gate_refuse(f, GATE_BUSY, "the node is being drained: no new calls");
+	if (g->s->drain.on && !plan->urgent &&
+	    !(*plan->call && gate_call_next(g, plan->call, NULL))) {
+		gate_refuse(f, GATE_BUSY,
+			    "the node is being drained: no new calls but urgent ones");
 		return NULL;
 	}
 	proto.stream = a->term.transport > TERM_UDP;
@@ -275,6 +295,7 @@ static struct context *add(struct gateway *g, const struct gate_plan *plan,
 	gate_timer(g, c);
 	gate_send(g, c);
 	g->stats.added++;
+	g->stats.urgent += plan->urgent;
 	g->stats.contexts++;
 	g->stats.phase[gate_phase(c)]++;
 	gate_record(g, c, RECORD_START, NULL);

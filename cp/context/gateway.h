@@ -31,6 +31,7 @@ struct term_spec {
 	 */
 	bool begin;
 	bool restart; /* ICE: new ufrag and pwd (RFC 8445 9) */
+	bool urgent;  /* of an urgent call: gateway.urgent-ports are for these; not kept */
 	char tag[CONTEXT_TAG_MAX];
 	/* Anything the controller wants to find again in it. */
 	uint8_t note[CONTEXT_NOTE_MAX], keep[CONTEXT_KEEP_MAX];
@@ -46,8 +47,8 @@ struct gate_plan {
 	uint64_t note;	     /* anything the controller wants to find again in the context */
 	uint32_t owner;	     /* gate_owner() of who adds it; 0: none that is counted */
 	uint32_t branch;     /* whatever tells branches of a call apart; of who adds it, too */
-	bool
-	    urgent; /* an emergency or priority call: gateway.urgent-contexts are for these (R27) */
+	/* An emergency or priority call: gateway.urgent-contexts are for these (R27). */
+	bool urgent;
 	struct context *near; /* its terminations may be moved between the two; NULL: any worker */
 };
 
@@ -57,7 +58,8 @@ enum gate_error {
 	GATE_DENIED, /* a remote address that policy refuses */
 	GATE_FULL,   /* no context, no port, or a worker's ring is full */
 	GATE_BUSY,   /* no dataplane is attached: contexts are not added or moved meanwhile; or the
-			node is   drained: none are added but to calls that there are */
+			node is   drained: none are added but urgent ones, and to calls that
+			there are */
 	GATE_ERRORS
 };
 
@@ -65,6 +67,7 @@ enum gate_error {
 struct gate_fail {
 	enum gate_error error;
 	char text[CTL_TEXT_MAX];
+	bool withheld; /* an urgent call would have been served */
 };
 
 /* Takes up the contexts of the file. On failure NULL and one sentence in err. */
@@ -181,6 +184,8 @@ struct gate_srtp {
  */
 bool gate_srtp_set(struct gateway *g, struct context *c, uint32_t side,
 		   const struct gate_srtp *keys);
+/* Takes the memory for keys of its terminations, so that giving them some does not fail. */
+bool gate_srtp_reserve(struct gateway *g, struct context *c);
 /* Those that it has; NULL: none that are known. */
 const struct gate_srtp *gate_srtp(const struct gateway *g, const struct context *c, uint32_t side);
 /* Terminations that are SRTP; g may be NULL. */
@@ -204,7 +209,7 @@ struct gate_event {
 	uint8_t side;	   /* else: a termination */
 	uint8_t what;	   /* enum ctl_term_event */
 	uint8_t transport; /* enum ctl_transport */
-	uint16_t why;	   /* enum tcp_end */
+	uint16_t why;	   /* as in struct evt_term */
 	uint8_t rtcp;
 	uint16_t tls_version, tls_suite;
 	struct sock_addr remote;
@@ -213,6 +218,12 @@ struct gate_event {
 
 /* The one with seq or the oldest kept after it; NULL: there is none yet. */
 const struct gate_event *gate_event(const struct gateway *g, uint64_t seq);
+/*
+ * Makes room for another number of them ready (gateway.events), and moves the newest there when
+ * gate_finish() says so. False, and a sentence in err: there is no memory.
+ */
+bool gate_prepare(struct gateway *g, const struct config *c, char *err, size_t errlen);
+void gate_finish(struct gateway *g, bool apply);
 /* Of the newest; 0: there was none. */
 uint64_t gate_events_last(const struct gateway *g);
 /* Calls changed after each; one listener. */

@@ -5,9 +5,9 @@
 #include "answers.h"
 #include "gateway_link.h"
 #include "gateway_record.h"
+#include "../event_log.h"
 #include "../../conf/kept.h"
 #include "../../lib/bug.h"
-#include "event_log.h"
 
 /* ---- events ---- */
 
@@ -61,6 +61,19 @@ const struct gate_event *gate_event(const struct gateway *g, uint64_t seq)
 uint64_t gate_events_last(const struct gateway *g)
 {
 	return event_log_last(g->log);
+}
+
+bool gate_prepare(struct gateway *g, const struct config *c, char *err, size_t errlen)
+{
+	if (event_log_prepare(g->log, c->gateway.events))
+		return true;
+	snprintf(err, errlen, "gateway.events: not enough memory for %u events", c->gateway.events);
+	return false;
+}
+
+void gate_finish(struct gateway *g, bool apply)
+{
+	g->stats.events_lost += event_log_finish(g->log, apply);
 }
 
 void gate_events_listen(struct gateway *g, void (*changed)(void *arg), void *arg)

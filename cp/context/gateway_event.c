@@ -215,5 +215,9 @@ bool gate_event_term(struct gateway *g, uint32_t worker, const struct evt_term *
 	}
 	gate_change(g, c, &to);
 	event_tell(g, c, e);
+	/* A browser that stopped comes back by an offer only; its partner may talk on, or hold. */
+	if (e->what == TERM_INACTIVE && e->why == INACTIVE_CONSENT &&
+	    (c->inactivity || g->conf->gateway.inactivity))
+		gate_end(g, c, CONTEXT_END_INACTIVE);
 	return true;
 }

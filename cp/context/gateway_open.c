@@ -5,7 +5,7 @@
 #include "answers.h"
 #include "gateway_link.h"
 #include "gateway_record.h"
-#include "event_log.h"
+#include "../event_log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +61,7 @@ struct gateway *gate_open(struct server *s, char *err, size_t errlen)
 		return NULL;
 	g->s = s;
 	g->conf = s->conf;
-	g->log = event_log_create(s->conf->gateway.events);
+	g->log = event_log_create(s->conf->gateway.events, sizeof(struct gate_event));
 	g->answers = answers_create();
 	if (g->log && g->answers)
 		g->table = context_open(s->conf, NULL, err, errlen);
@@ -130,10 +130,10 @@ bool gate_adopt(struct gateway *g, uint32_t worker, const struct evt_context *e)
 				 .inactivity = g->conf->gateway.inactivity,
 				 .flags = e->flags };
 
-	if (!context_partial(g->table) || now >= e->expiry)
-		return false;
 	if (context_find_cid(g->table, worker, e->cid))
 		return true;
+	if (!context_partial(g->table) || now >= e->expiry)
+		return false;
 	for (int i = 0; i < 2; i++) {
 		struct context_term *m = &p.term[i];
 

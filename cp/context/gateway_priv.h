@@ -2,7 +2,7 @@
 #ifndef FL_CP_CONTEXT_PRIV_H
 #define FL_CP_CONTEXT_PRIV_H
 
-/* Inside of the gateway: for gateway*.c, answers.c and event_log.c only. */
+/* Inside of the gateway: for gateway*.c and answers.c only. */
 #include "context_table.h"
 #include "gateway.h"
 #include "../share.h"
@@ -29,8 +29,21 @@ struct gateway {
 /* Writes the sentence and returns false. */
 __attribute__((format(printf, 3, 4))) bool gate_refuse(struct gate_fail *f, enum gate_error error,
 						       const char *fmt, ...);
+/* The same of what urgent calls would be given. */
+__attribute__((format(printf, 2, 3))) bool gate_withhold(struct gate_fail *f, const char *fmt, ...);
 
 /* ---- changes (gateway.c) ---- */
+
+/*
+ * Of so many contexts or terminations of a worker, which not every context is of, those kept for
+ * urgent calls: the part that gateway.urgent-contexts is of all contexts.
+ */
+static inline uint32_t gate_kept(const struct config *c, uint32_t total)
+{
+	const uint64_t all = c->gateway.contexts, urgent = c->gateway.urgent;
+
+	return urgent < all ? (uint32_t)((total * urgent + all - 1) / all) : total;
+}
 
 /* Makes *to of a record, and sets its timer. */
 void gate_change(struct gateway *g, struct context *c, struct context *to);
@@ -47,7 +60,7 @@ void gate_drop(struct gateway *g, struct context *c);
 bool srtp_check(const struct gateway *g, const struct context *c, uint32_t side,
 		const struct term_spec *w, struct gate_fail *f);
 /* Whether a worker has room for one more, or two. */
-bool srtp_room(const struct gateway *g, uint32_t worker, uint32_t owner, uint32_t n,
+bool srtp_room(const struct gateway *g, uint32_t worker, uint32_t owner, uint32_t n, bool urgent,
 	       struct gate_fail *f);
 /* The record has changed: what its terminations must not keep is wiped. */
 void srtp_changed(struct gateway *g, const struct context *c);

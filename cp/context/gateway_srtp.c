@@ -41,7 +41,7 @@ static struct context_keys *keys_make(struct gateway *g, const struct context *c
 
 /* ---- room ---- */
 
-bool srtp_room(const struct gateway *g, uint32_t worker, uint32_t owner, uint32_t n,
+bool srtp_room(const struct gateway *g, uint32_t worker, uint32_t owner, uint32_t n, bool urgent,
 	       struct gate_fail *f)
 {
 	const struct share *s = context_srtp(g->table, worker);
@@ -54,6 +54,11 @@ bool srtp_room(const struct gateway *g, uint32_t worker, uint32_t owner, uint32_
 	if (s->used + n > max)
 		return gate_refuse(f, GATE_FULL, "worker %u has no termination of SRTP left",
 				   worker);
+	if (urgent)
+		return true;
+	if (s->used + n + gate_kept(g->conf, max) > max)
+		return gate_withhold(
+		    f, "worker %u keeps its last terminations of SRTP for urgent calls", worker);
 	return share_may_of(s, max, owner) ||
 	       gate_refuse(f, GATE_FULL,
 			   "few terminations of SRTP are left, and this controller has its share "
@@ -65,7 +70,7 @@ bool srtp_check(const struct gateway *g, const struct context *c, uint32_t side,
 {
 	const uint32_t has = term_srtp(&c->term[side].term), wants = term_srtp(&w->term);
 
-	return srtp_room(g, c->worker, c->owner, wants > has ? wants - has : 0, f);
+	return srtp_room(g, c->worker, c->owner, wants > has ? wants - has : 0, w->urgent, f);
 }
 
 uint32_t gate_srtp_count(const struct gateway *g)
@@ -105,6 +110,11 @@ void srtp_send(struct gateway *g, const struct context *c)
 		if (k->side[side].known)
 			side_send(g, c, side);
 	}
+}
+
+bool gate_srtp_reserve(struct gateway *g, struct context *c)
+{
+	return keys_make(g, c) != NULL;
 }
 
 bool gate_srtp_set(struct gateway *g, struct context *c, uint32_t side,

@@ -248,6 +248,9 @@ static bool local_fixed(struct gateway *g, const struct term_spec *w, uint32_t w
 		if (!relay_has(g, i, w) || config_relay_worker(c, i, w->port) != worker)
 			continue;
 		inside = true;
+		if (!w->urgent && ports_is_withheld(g->s->ports, i, w->port))
+			return gate_withhold(f, "port %u of realm %s is kept for urgent calls",
+					     w->port, c->realm[w->realm].name);
 		if (claim(g, i, w->port, spec_ports(w))) {
 			*local = (struct ctl_relay){ i, be16_make(w->port) };
 			return true;
@@ -271,7 +274,13 @@ static bool local_take(struct gateway *g, const struct term_spec *w, bool had, u
 		return gate_refuse(f, GATE_FULL, "worker %u has not told yet what it has", worker);
 	if (w->port && !had)
 		return local_fixed(g, w, worker, local, f);
-	*local = ports_take_realm(g->s->ports, w->realm, w->v6, worker, want, server_now(g->s));
+	*local = ports_take_realm(g->s->ports, w->realm, w->v6, worker, want, w->urgent,
+				  server_now(g->s));
+	if (local->relay == CTL_RELAY_NONE && !w->urgent &&
+	    ports_withheld(g->s->ports, w->realm, w->v6, worker))
+		return gate_withhold(
+		    f, "realm %s keeps its last ports of IPv%c on worker %u for urgent calls",
+		    g->conf->realm[w->realm].name, w->v6 ? '6' : '4', worker);
 	return local->relay != CTL_RELAY_NONE ||
 	       gate_refuse(f, GATE_FULL, "realm %s has no IPv%c port left on worker %u",
 			   g->conf->realm[w->realm].name, w->v6 ? '6' : '4', worker);

@@ -3,17 +3,14 @@
 #include "mg_priv.h"
 
 #include "../log.h"
+#include "../tls_socket.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	TICK_MS = 100,
-	SOURCE_RATE = 20000, /* transactions a second of a controller */
-	KEPT_MS = 30000,     /* LONG-TIMER (D.1.5): a reply is kept */
-};
+enum { TICK_MS = 100 };
 
 const char *const mg_state_name[MG_STATES] = { "registering", "waiting", "served" };
 
@@ -30,13 +27,33 @@ static const struct config_gateway *conf(const struct mg *m)
 
 const struct sock_addr *mg_controller(const struct mg *m)
 {
-	return &m->controller[m->assoc.controller];
+	return m->n_controller ? &m->controller[m->assoc.controller] : NULL;
 }
 
-void mg_send(struct mg *m, const struct sock_addr *to, const char *p, size_t len)
+void mg_send(struct mg *m, const struct source_addr *to, const char *p, size_t len)
 {
+	if (!m->udp) /* at rest: nobody waits for it */
+		return;
 	m->stats.sent++;
-	datagram_send(m->udp, to, p, len);
+	if (!to->stream)
+		datagram_send(m->udp, &to->addr, p, len);
+	else if (to->stream && to->stream == mg_stream_number(m))
+		mg_stream_send(m, p, len);
+}
+
+bool mg_by_stream(const struct mg *m)
+{
+	return m->n_controller && m->conf[m->assoc.controller].transport != CONTROLLER_UDP;
+}
+
+void mg_send_controller(struct mg *m, const char *p, size_t len)
+{
+	struct source_addr to = { .stream = mg_stream_number(m) };
+
+	if (!m->n_controller || (mg_by_stream(m) && !to.stream))
+		return;
+	to.addr = *mg_controller(m);
+	mg_send(m, &to, p, len);
 }
 
 void mg_begin(const struct mg *m, struct h248_out *o, char *p, size_t len)
@@ -45,7 +62,7 @@ void mg_begin(const struct mg *m, struct h248_out *o, char *p, size_t len)
 }
 
 /* An error of a whole message, or of a transaction (id 0: not even its number could be read). */
-static void answer_error(struct mg *m, const struct sock_addr *to, bool message, uint32_t id,
+static void answer_error(struct mg *m, const struct source_addr *to, bool message, uint32_t id,
 			 unsigned code, const char *text)
 {
 	struct h248_out o;
@@ -71,17 +88,17 @@ struct cookie {
 	uint64_t id;
 };
 
-static void again(struct mg *m, const struct sock_addr *from, const void *answer, size_t len)
+static void again(struct mg *m, const struct source_addr *from, const void *answer, size_t len)
 {
 	m->stats.again++;
 	mg_send(m, from, answer, len);
 }
 
-static void take_request(struct mg *m, const struct sock_addr *from, const struct h248_item *t)
+static void take_request(struct mg *m, const struct source_addr *from, const struct h248_item *t)
 {
-	struct cookie cookie = { siphash(&m->rand.key, m->in.mid.at, m->in.mid.len), 0 };
-	struct ng_from whence = { .addr = *from };
-	struct ng_pending *pending;
+	struct cookie cookie = { siphash(&m->cookie_key, m->in.mid.at, m->in.mid.len), 0 };
+	struct source_command *pending;
+	enum source_verdict verdict;
 	const void *answer;
 	size_t len;
 
@@ -91,28 +108,46 @@ static void take_request(struct mg *m, const struct sock_addr *from, const struc
 			     "The number of a transaction makes no sense");
 		return;
 	}
-	switch (ng_sources_take(m->sources, &whence, &cookie, sizeof(cookie), m->s->now_ms,
-				&pending, &answer, &len)) {
-	case NG_NEW:
+	mg_load_count(m);
+	verdict = sources_take(m->sources, from, &cookie, sizeof(cookie), m->s->now_ms, &pending,
+			       &answer, &len);
+	if (verdict == SOURCE_RATE && mg_asks_urgent(m, t)) /* they have a rate of their own */
+		verdict = sources_take_urgent(m->sources, from, &cookie, sizeof(cookie),
+					      m->s->now_ms, &pending, &answer, &len);
+	switch (verdict) {
+	case SOURCE_NEW:
 		mg_run(m, pending, t);
 		break;
-	case NG_AGAIN:
+	case SOURCE_AGAIN:
 		again(m, from, answer, len);
 		break;
-	case NG_UNDER_WAY:
+	case SOURCE_UNDER_WAY:
 		m->stats.again++;
 		break;
-	case NG_RATE:
-	case NG_FULL:
+	case SOURCE_RATE:
+	case SOURCE_FULL:
 		m->stats.full++;
+		/* It is not sent again there (D.2.2). */
+		if (from->stream)
+			answer_error(m, from, false, (uint32_t)cookie.id, MG_UNAVAILABLE,
+				     "More transactions than can be taken");
 		break;
 	}
 }
 
-/* Requests are of who serves us, and after that has said so (H.248.1 11.2). */
-static bool may_ask(struct mg *m, const struct sock_addr *from, const struct h248_item *t)
+/* Whether it is of who is in charge, or is asked, by the way that he is reached. */
+static bool is_in_charge(const struct mg *m, const struct source_addr *from)
 {
-	bool ours = ip_eq(&from->ip, &mg_controller(m)->ip);
+	if (!m->n_controller)
+		return false;
+	return from->stream ? from->stream == mg_stream_number(m)
+			    : !mg_by_stream(m) && ip_eq(&from->addr.ip, &mg_controller(m)->ip);
+}
+
+/* Requests are of who serves us, and after that has said so (H.248.1 11.2). */
+static bool may_ask(struct mg *m, const struct source_addr *from, const struct h248_item *t)
+{
+	bool ours = is_in_charge(m, from);
 	uint64_t id;
 
 	if (ours && m->assoc.state == MG_SERVED)
@@ -128,7 +163,7 @@ static bool may_ask(struct mg *m, const struct sock_addr *from, const struct h24
 	return false;
 }
 
-static void take_item(struct mg *m, const struct sock_addr *from, const struct h248_item *i,
+static void take_item(struct mg *m, const struct source_addr *from, const struct h248_item *i,
 		      uint32_t *requests)
 {
 	switch (i->token) {
@@ -140,11 +175,12 @@ static void take_item(struct mg *m, const struct sock_addr *from, const struct h
 			take_request(m, from, i);
 		break;
 	case H248_REPLY:
-		if (ip_eq(&from->ip, &mg_controller(m)->ip))
+		mg_leave_reply(m, from, i);
+		if (is_in_charge(m, from))
 			mg_assoc_reply(m, i);
 		break;
 	case H248_PENDING:
-		if (ip_eq(&from->ip, &mg_controller(m)->ip))
+		if (is_in_charge(m, from))
 			mg_assoc_pending(m, i);
 		break;
 	case H248_ERROR:
@@ -158,34 +194,50 @@ static void take_item(struct mg *m, const struct sock_addr *from, const struct h
 	}
 }
 
-static bool is_controller(const struct mg *m, const struct ip_addr *ip)
+/* A datagram is of one who is reached by them; a connection is one that we made. */
+static bool is_controller(const struct mg *m, const struct source_addr *from)
 {
-	for (uint16_t i = 0; i < m->n_controller; i++) {
-		if (ip_eq(&m->controller[i].ip, ip))
+	for (uint16_t i = 0; i < m->n_controller && !from->stream; i++) {
+		if (m->conf[i].transport == CONTROLLER_UDP &&
+		    ip_eq(&m->controller[i].ip, &from->addr.ip))
 			return true;
 	}
-	return false;
+	return from->stream;
 }
 
-static void tell_wrong(struct mg *m, const struct sock_addr *from)
+/* Who is in charge has one of its transactions; of others little is read. */
+static bool has_rate(struct mg *m, const struct source_addr *from)
+{
+	const bool asked = is_in_charge(m, from);
+
+	return (asked && m->assoc.state == MG_SERVED) ||
+	       meter_wide_take(&m->idle[asked], &m->idle_rate, m->s->now_ms * 1000, 0);
+}
+
+static void tell_wrong(struct mg *m, const struct source_addr *from)
 {
 	static struct log_bucket bucket;
 	char text[ADDR_STR_MAX];
 
 	m->stats.malformed++;
 	log_bucket_line(&bucket, "h248: a message of %s is wrong in its line %u: %s",
-			sock_addr_format(from, text, sizeof(text)), m->in.wrong_line, m->in.wrong);
+			sock_addr_format(&from->addr, text, sizeof(text)), m->in.wrong_line,
+			m->in.wrong);
 }
 
-void mg_take(struct mg *m, const struct sock_addr *from, const char *p, size_t len)
+void mg_take(struct mg *m, const struct source_addr *from, const char *p, size_t len)
 {
 	uint32_t requests = 0;
 
-	if (!is_controller(m, &from->ip)) {
+	if (!is_controller(m, from) && !mg_leaving(m, from)) {
 		m->stats.not_allowed++;
 		return; /* not a word to strangers */
 	}
 	m->stats.received++;
+	if (!has_rate(m, from)) {
+		m->stats.full++;
+		return;
+	}
 	m->text = p;
 	m->len = len;
 	if (!h248_parse(&m->in, p, len)) {
@@ -199,11 +251,12 @@ void mg_take(struct mg *m, const struct sock_addr *from, const char *p, size_t l
 		answer_error(m, from, true, 0, MG_BAD_VERSION, "Version not supported");
 		return;
 	}
-	if (ip_eq(&from->ip, &mg_controller(m)->ip))
+	if (is_in_charge(m, from))
 		mg_assoc_heard(m);
 	for (const struct h248_item *i = h248_child(&m->in, &m->in.item[0]); i;
 	     i = h248_next(&m->in, i))
 		take_item(m, from, i, &requests);
+	mg_file_save(m);
 }
 
 /* ---- life ---- */
@@ -214,29 +267,29 @@ static void tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	mg_assoc_tick(arg);
 	mg_events(arg);
+	mg_leave_tick(arg);
 }
 
-/* The name that others know us by: as configured, or our address. */
-static void name_ourselves(struct mg *m)
+/* As configured, or our address. */
+void mg_mid(const struct config_gateway *c, char mid[MG_MID_MAX])
 {
-	const struct sock_addr a = { .ip = conf(m)->h248_addr,
-				     .port = be16_make(conf(m)->h248_port) };
 	char text[ADDR_STR_MAX];
 
-	ip_format(&a.ip, text, sizeof(text));
-	if (conf(m)->h248_name[0])
-		snprintf(m->mid, sizeof(m->mid), "<%s>:%u", conf(m)->h248_name, conf(m)->h248_port);
+	ip_format(&c->h248_addr, text, sizeof(text));
+	if (c->h248_name[0])
+		snprintf(mid, MG_MID_MAX, "<%s>:%u", c->h248_name, c->h248_port);
 	else
-		snprintf(m->mid, sizeof(m->mid), "[%s]:%u", text, conf(m)->h248_port);
+		snprintf(mid, MG_MID_MAX, "[%s]:%u", text, c->h248_port);
 }
 
-static void received(void *arg, const struct sock_addr *from, const char *p, size_t len)
+static void received(void *arg, const struct sock_addr *addr, const char *p, size_t len)
 {
-	mg_take(arg, from, p, len);
+	const struct source_addr from = { .addr = *addr };
+
+	mg_take(arg, &from, p, len);
 }
 
-static struct datagram *udp_open(struct mg *m, const struct config_gateway *c, char *err,
-				 size_t errlen)
+struct datagram *mg_udp_open(struct mg *m, const struct config_gateway *c, char *err, size_t errlen)
 {
 	struct datagram *d = datagram_open(m->base, &c->h248_addr, c->h248_port, received, m);
 
@@ -246,41 +299,69 @@ static struct datagram *udp_open(struct mg *m, const struct config_gateway *c, c
 	return d;
 }
 
+void mg_take_conf(struct mg *m)
+{
+	const struct timeval each = { 0, TICK_MS * 1000 };
+	const struct config_gateway *c = conf(m);
+
+	mg_mid(c, m->mid);
+	m->bound = (struct sock_addr){ c->h248_addr, be16_make(c->h248_port) };
+	for (m->n_controller = 0; m->n_controller < c->n_h248_controller; m->n_controller++) {
+		const struct config_h248_controller *to = &c->h248_controller[m->n_controller];
+
+		m->conf[m->n_controller] = *to;
+		m->controller[m->n_controller] =
+		    (struct sock_addr){ to->addr, be16_make(to->port) };
+	}
+	if (m->n_controller && !event_pending(m->timer, EV_TIMEOUT, NULL)) {
+		m->told = gate_events_last(m->g); /* before, it rested */
+		event_add(m->timer, &each);
+	}
+}
+
+struct mg *mg_create(const struct server *s, struct gateway *g, struct event_base *base, char *err,
+		     size_t errlen)
+{
+	struct mg *m = calloc(1, sizeof(*m));
+
+	snprintf(err, errlen, "out of memory for H.248");
+	if (!m)
+		return NULL;
+	m->s = s;
+	m->g = g;
+	m->base = base;
+	rand_init(&m->rand);
+	mg_assoc_init(m);
+	m->idle_rate = meter_rate_make(MG_IDLE_MAX, 0, 1000);
+	mg_mid(&s->conf->gateway, m->mid);
+	m->sources = sources_open(MG_RATE_MAX, MG_KEPT_MS, &m->rand.key);
+	m->timer = event_new(base, -1, EV_PERSIST, tick, m);
+	gate_ends_listen(g, mg_context_ended, m);
+	if (m->sources && m->timer && mg_file_open(m, err, errlen))
+		return m;
+	mg_stop(m);
+	return NULL;
+}
+
 bool mg_start(const struct server *s, struct gateway *g, struct event_base *base, struct mg **out,
 	      char *err, size_t errlen)
 {
-	const struct timeval each = { 0, TICK_MS * 1000 };
 	const struct config_gateway *c = &s->conf->gateway;
 	struct mg *m;
 
 	*out = NULL;
 	if (!g || !c->n_h248_controller)
 		return true;
-	m = calloc(1, sizeof(*m));
-	*out = m;
-	snprintf(err, errlen, "out of memory for H.248");
-	if (!m)
-		return false;
-	m->s = s;
-	m->g = g;
-	m->base = base;
-	rand_init(&m->rand);
-	name_ourselves(m);
-	for (; m->n_controller < c->n_h248_controller; m->n_controller++)
-		m->controller[m->n_controller] =
-		    (struct sock_addr){ c->h248_controller[m->n_controller].addr,
-					be16_make(c->h248_controller[m->n_controller].port) };
-	m->sources = ng_sources_open(SOURCE_RATE, KEPT_MS, &m->rand.key);
-	m->timer = event_new(base, -1, EV_PERSIST, tick, m);
-	if (!m->sources || !m->timer || !(m->udp = udp_open(m, c, err, errlen))) {
+	m = mg_create(s, g, base, err, errlen);
+	if (!m || !mg_names_load(&m->names, c->h248_names, err, errlen) ||
+	    !(m->udp = mg_udp_open(m, c, err, errlen)) ||
+	    (mg_wants_tls(c) && !(m->tls = mg_stream_load(c, err, errlen)))) {
 		mg_stop(m);
-		*out = NULL;
 		return false;
 	}
-	event_add(m->timer, &each);
+	*out = m;
 	datagram_enable(m->udp);
-	m->told = gate_events_last(g);
-	gate_ends_listen(g, mg_context_ended, m);
+	mg_take_conf(m);
 	mg_assoc_start(m);
 	return true;
 }
@@ -290,13 +371,25 @@ void mg_stop(struct mg *m)
 	if (!m)
 		return;
 	gate_ends_forget(m->g, m);
+	mg_assoc_stop(m);
+	mg_file_save(m);
+	mg_file_close(m); /* what is in it stays */
 	mg_runs_free(m);
 	mg_assoc_free(m);
 	datagram_close(m->udp);
+	datagram_close(m->next_udp);
+	mg_stream_close(m);
+	SSL_CTX_free(m->tls);
+	SSL_CTX_free(m->next_tls);
 	if (m->timer)
 		event_free(m->timer);
-	ng_sources_close(m->sources);
+	sources_close(m->sources);
 	free(m);
+}
+
+struct cert_life mg_certificate(const struct mg *m)
+{
+	return tls_socket_life(m ? m->tls : NULL);
 }
 
 const struct mg_stats *mg_stats(const struct mg *m)

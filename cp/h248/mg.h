@@ -8,6 +8,7 @@
  * obeys that one alone.
  */
 #include "../context/gateway.h"
+#include "../server.h"
 
 #include <event2/event.h>
 
@@ -26,6 +27,7 @@ extern const char *const mg_state_name[MG_STATES];
 #define MG_COMMAND_LIST(C)                     \
 	C(ADD, "Add")                          \
 	C(MODIFY, "Modify")                    \
+	C(MOVE, "Move")                        \
 	C(SUBTRACT, "Subtract")                \
 	C(AUDIT_VALUE, "AuditValue")           \
 	C(AUDIT_CAPABILITY, "AuditCapability") \
@@ -52,11 +54,26 @@ struct mg_stats {
  */
 bool mg_start(const struct server *s, struct gateway *g, struct event_base *base, struct mg **m,
 	      char *err, size_t errlen);
-/* The controller is told nothing: contexts go on without this process. NULL is fine. */
+/*
+ * For a reload: makes ready what another configuration asks for, and takes it up or lets it go. A
+ * controller that the list has no more is told so (ServiceChange, Forced); contexts stay, and are
+ * the next one's. s->mg is made when the first controllers come, and rests when the last ones go.
+ */
+bool mg_prepare(struct server *s, struct event_base *base, const struct config *c, char *err,
+		size_t errlen);
+void mg_finish(struct server *s, bool apply);
+/* Of the certificate that controllers are shown; zeros: none is, or m is NULL. */
+struct cert_life mg_certificate(const struct mg *m);
+/*
+ * Contexts go on without this process, and the controller is told nothing; without any it is told
+ * that the gateway goes (ServiceChange, Forced). NULL is fine.
+ */
 void mg_stop(struct mg *m);
+/* Bytes of the file that outlives this process. */
+uint64_t mg_file_size(const struct config *c);
 const struct mg_stats *mg_stats(const struct mg *m);
 enum mg_state mg_state(const struct mg *m);
-/* Of the controller that serves it, or is asked. */
+/* Of the controller that serves it, or is asked; NULL: there are none. */
 const struct sock_addr *mg_controller(const struct mg *m);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The association with a controller (H.248.1 11): registering, going to the next one when it does
- * not answer, and requests of ours, which are sent again until they are answered (D.1).
+ * The association with a controller (H.248.1 11): registering, and going to the next one when it
+ * does not answer.
  */
 #include "mg_priv.h"
 
@@ -13,9 +13,6 @@
 #include <time.h>
 
 enum {
-	AGAIN_MS = 500,	     /* the first repetition; each doubles it */
-	AGAIN_MAX_MS = 4000, /* D.1.3 */
-	LOST_MS = 25000,     /* T-MAX (D.1.5): who has not answered then is lost */
 	PENDING_MS = 120000, /* nor is he waited for any longer, whatever he says */
 	ROUND_MS = 3000,     /* MWD (9.2): at most, before another round of all controllers */
 };
@@ -23,132 +20,6 @@ enum {
 static const struct config_gateway *conf(const struct mg *m)
 {
 	return &m->s->conf->gateway;
-}
-
-const char *mg_time(uint64_t wall_ms, char text[24])
-{
-	time_t t = (time_t)(wall_ms / 1000);
-	struct tm tm;
-	size_t n;
-
-	gmtime_r(&t, &tm);
-	n = strftime(text, 24, "%Y%m%dT%H%M%S", &tm);
-	snprintf(text + n, 24 - n, "%02u", (unsigned)(wall_ms % 1000 / 10));
-	return text;
-}
-
-/* ---- requests ---- */
-
-uint32_t mg_request_begin(struct mg *m, struct h248_out *o)
-{
-	m->assoc.last_id++;
-	m->assoc.last_id += m->assoc.last_id == 0;
-	mg_begin(m, o, m->request, sizeof(m->request));
-	h248_put(o, H248_TRANSACTION, "%u", m->assoc.last_id);
-	h248_open(o);
-	return m->assoc.last_id;
-}
-
-/* Some more time than the last time (D.1.3), not the same for all gateways of a controller. */
-static uint64_t again_after(struct mg *m, uint32_t tries)
-{
-	uint32_t ms = tries < 4 ? AGAIN_MS << tries : AGAIN_MAX_MS;
-
-	return ms / 2 + rand_below(&m->rand, ms / 2 + 1);
-}
-
-/* Sends it, or holds it until somebody is in charge; false: it is lost. */
-static bool request_put(struct mg *m, struct h248_out *o, uint32_t id, bool registers, bool passes)
-{
-	struct mg_assoc *a = &m->assoc;
-	size_t len = wr_len(&o->w);
-	struct mg_request *r = NULL;
-
-	if (!o->w.failed && a->n_request < MG_REQUESTS_MAX)
-		r = malloc(sizeof(*r) + len);
-	if (!r) {
-		m->stats.untold += !registers;
-		return false;
-	}
-	*r = (struct mg_request){ .id = id,
-				  .first_ms = m->s->now_ms,
-				  .begun_ms = m->s->now_ms,
-				  .registers = registers,
-				  .held = !registers && a->state != MG_SERVED,
-				  .passes = passes,
-				  .again_ms = m->s->now_ms + again_after(m, 0),
-				  .len = (uint32_t)len };
-	memcpy(r->text, o->w.start, len);
-	*a->last = r;
-	a->last = &r->next;
-	a->n_request++;
-	if (!r->held)
-		mg_send(m, mg_controller(m), r->text, len);
-	return true;
-}
-
-void mg_request_send(struct mg *m, struct h248_out *o, uint32_t id, bool passes)
-{
-	h248_close(o);
-	request_put(m, o, id, false, passes);
-}
-
-static void request_del(struct mg_assoc *a, struct mg_request **at)
-{
-	struct mg_request *r = *at;
-
-	*at = r->next;
-	if (a->last == &r->next)
-		a->last = at;
-	a->n_request--;
-	free(r);
-}
-
-static struct mg_request **request_find(struct mg_assoc *a, struct h248_text id_text)
-{
-	struct mg_request **at = &a->request;
-	const char *slash = memchr(id_text.at ? id_text.at : "", '/', id_text.len);
-	uint64_t id;
-
-	if (slash)
-		id_text.len = (uint32_t)(slash - id_text.at);
-	if (!h248_number(id_text, UINT32_MAX, &id))
-		return NULL;
-	while (*at && (*at)->id != id)
-		at = &(*at)->next;
-	return *at ? at : NULL;
-}
-
-/* The association is over: what is of terminations is for whoever is in charge next. */
-static void requests_hold(struct mg *m)
-{
-	struct mg_request **at = &m->assoc.request;
-
-	while (*at) {
-		struct mg_request *r = *at;
-
-		r->held = true;
-		if (r->passes)
-			request_del(&m->assoc, at);
-		else
-			at = &r->next;
-	}
-}
-
-/* Somebody is in charge: what was held goes, one a millisecond, in the version that he speaks. */
-static void requests_go(struct mg *m)
-{
-	uint64_t at_ms = m->s->now_ms;
-
-	for (struct mg_request *r = m->assoc.request; r; r = r->next) {
-		char *slash = memchr(r->text, '/', r->len);
-
-		if (slash && slash + 1 < r->text + r->len)
-			slash[1] = (char)('0' + m->assoc.version);
-		r->held = false;
-		r->tries = 0;
-		r->first_ms = r->begun_ms = r->again_ms = at_ms++;
-	}
 }
 
 /* ---- registering ---- */
@@ -177,54 +48,101 @@ static void put_method(struct mg *m, struct h248_out *o)
 /* All begins anew after a pause that is not the same for all gateways (9.2). */
 static void pause_round(struct mg *m)
 {
-	requests_hold(m);
+	mg_stream_close(m);
+	mg_requests_hold(m);
 	m->assoc.state = MG_WAITING;
 	m->assoc.next_ms = m->s->now_ms + rand_below(&m->rand, ROUND_MS + 1);
+}
+
+void mg_service_change_open(struct h248_out *o)
+{
+	h248_put(o, H248_CONTEXT, "-");
+	h248_open(o);
+	h248_put(o, H248_SERVICE_CHANGE, "ROOT");
+	h248_open(o);
+	h248_put(o, H248_SERVICES, NULL);
+	h248_open(o);
+}
+
+void mg_service_change_close(const struct mg *m, struct h248_out *o)
+{
+	char time[24];
+
+	h248_put_name(o, mg_time(m->s->wall_ms, time), NULL);
+	h248_close(o);
+	h248_close(o);
+	h248_close(o);
+}
+
+void mg_service_change(struct mg *m, struct h248_out *o, enum h248_token method, const char *reason,
+		       uint32_t delay)
+{
+	mg_service_change_open(o);
+	h248_put(o, H248_METHOD, "%s", h248_spelt(o, method));
+	h248_put_text(o, H248_REASON, reason);
+	if (delay)
+		h248_put(o, H248_DELAY, "%u", delay);
+	mg_service_change_close(m, o);
 }
 
 static void register_with(struct mg *m, uint16_t controller)
 {
 	struct mg_assoc *a = &m->assoc;
 	struct h248_out o;
-	char time[24];
 	uint32_t id;
 
-	requests_hold(m);
+	mg_requests_hold(m);
 	a->controller = controller;
 	a->state = MG_REGISTERING;
 	a->version = 1; /* the first message is, whatever it offers (11.3) */
 	a->silence_ms = 0;
+	a->overload = a->told_drain = false;
+	a->told_drain_ms = 0;
 	m->stats.registrations++;
+	if (mg_by_stream(m))
+		mg_stream_open(m);
+	else
+		mg_stream_close(m);
 	id = mg_request_begin(m, &o);
-	h248_put(&o, H248_CONTEXT, "-");
-	h248_open(&o);
-	h248_put(&o, H248_SERVICE_CHANGE, "ROOT");
-	h248_open(&o);
-	h248_put(&o, H248_SERVICES, NULL);
-	h248_open(&o);
+	mg_service_change_open(&o);
 	put_method(m, &o);
 	h248_put(&o, H248_VERSION, "%u", H248_VERSION_MAX);
 	h248_put(&o, H248_PROFILE, "%s", conf(m)->h248_profile);
-	h248_put_name(&o, mg_time(m->s->wall_ms, time), NULL);
+	mg_service_change_close(m, &o);
 	h248_close(&o);
-	h248_close(&o);
-	h248_close(&o);
-	h248_close(&o);
-	if (!request_put(m, &o, id, true, true))
+	if (!mg_request_put(m, &o, id, true, true))
 		pause_round(m);
+}
+
+void mg_assoc_init(struct mg *m)
+{
+	m->assoc.state = MG_WAITING;
+	m->assoc.last = &m->assoc.request;
+	m->assoc.last_id = (uint32_t)rand_u64(&m->rand) >> 1;
+	mg_names_init(&m->names);
 }
 
 void mg_assoc_start(struct mg *m)
 {
-	m->assoc.last = &m->assoc.request;
-	m->assoc.last_id = (uint32_t)rand_u64(&m->rand) >> 1;
-	register_with(m, 0);
+	char text[ADDR_STR_MAX];
+
+	if (!mg_file_load(m)) {
+		/* Who was in charge is asked first: it has our contexts. */
+		register_with(m, m->assoc.lost && m->assoc.served ? (uint16_t)(m->assoc.served - 1)
+								  : 0);
+		mg_file_save(m);
+		return;
+	}
+	log_line("h248: the controller %s is in charge as before",
+		 sock_addr_format(mg_controller(m), text, sizeof(text)));
+	mg_requests_go(m);
+	mg_file_save(m);
 }
 
 void mg_assoc_free(struct mg *m)
 {
 	while (m->assoc.request)
-		request_del(&m->assoc, &m->assoc.request);
+		mg_request_del(m, &m->assoc.request);
 }
 
 static void tell_gone(struct mg *m, const char *what)
@@ -261,6 +179,18 @@ static void lost(struct mg *m)
 	tell_gone(m, silent);
 	m->assoc.lost = true;
 	register_with(m, m->assoc.controller == 0 && m->n_controller > 1 ? 1 : 0);
+}
+
+/* Nobody is asked at once who was just in charge: he may be at the end of all his connections. */
+void mg_assoc_broken(struct mg *m, const char *why)
+{
+	if (m->assoc.state != MG_SERVED) {
+		next_controller(m, why);
+		return;
+	}
+	tell_gone(m, why);
+	m->assoc.lost = true;
+	pause_round(m);
 }
 
 /* "[2001:DB8::1]:2944"; without a port it is 0. */
@@ -338,7 +268,7 @@ static void registered(struct mg *m, const struct h248_item *reply)
 	m->assoc.heard_ms = m->s->now_ms;
 	log_line("h248: the controller %s is in charge, version %u",
 		 sock_addr_format(mg_controller(m), text, sizeof(text)), m->assoc.version);
-	requests_go(m);
+	mg_requests_go(m);
 }
 
 /* D.1.4: it had sent Pending, and keeps its reply until this comes. */
@@ -353,12 +283,12 @@ static void acknowledge(struct mg *m, const struct h248_item *reply)
 	h248_open(&o);
 	h248_put_name(&o, id, NULL);
 	h248_close(&o);
-	mg_send(m, mg_controller(m), m->out, wr_len(&o.w));
+	mg_send_controller(m, m->out, wr_len(&o.w));
 }
 
 void mg_assoc_reply(struct mg *m, const struct h248_item *reply)
 {
-	struct mg_request **at = request_find(&m->assoc, reply->value);
+	struct mg_request **at = mg_request_find(m, reply->value);
 	bool registers;
 
 	if (h248_find(&m->in, reply, H248_IMM_ACK_REQUIRED))
@@ -366,21 +296,21 @@ void mg_assoc_reply(struct mg *m, const struct h248_item *reply)
 	if (!at || reply->broken)
 		return;
 	registers = (*at)->registers;
-	request_del(&m->assoc, at);
+	mg_request_del(m, at);
 	if (registers)
 		registered(m, reply);
 }
 
 void mg_assoc_pending(struct mg *m, const struct h248_item *pending)
 {
-	struct mg_request **at = request_find(&m->assoc, pending->value);
+	struct mg_request **at = mg_request_find(m, pending->value);
 
 	if (!at || m->s->now_ms - (*at)->first_ms >= PENDING_MS)
 		return;
 	/* It is at work on it: the time begins anew (8.2.3). */
 	(*at)->tries = 0;
 	(*at)->begun_ms = m->s->now_ms;
-	(*at)->again_ms = m->s->now_ms + AGAIN_MAX_MS;
+	(*at)->again_ms = m->s->now_ms + MG_AGAIN_MAX_MS;
 }
 
 void mg_assoc_heard(struct mg *m)
@@ -389,27 +319,122 @@ void mg_assoc_heard(struct mg *m)
 	m->assoc.told_silence = false;
 }
 
+/* ---- another list ---- */
+
+/* Its place in the list that is in force, and 1; 0: it has none. */
+static uint16_t place_after(const struct mg *m, const struct sock_addr *a)
+{
+	for (uint16_t i = 0; i < m->n_controller; i++) {
+		if (sock_addr_eq(&m->controller[i], a))
+			return (uint16_t)(i + 1);
+	}
+	return 0;
+}
+
+void mg_assoc_relist(struct mg *m, const struct sock_addr *was, uint16_t n_was, bool anew)
+{
+	struct mg_assoc *a = &m->assoc;
+	const uint16_t at = n_was ? place_after(m, &was[a->controller]) : 0;
+	const uint16_t to = a->handed ? place_after(m, &was[a->handed_to]) : 0;
+
+	/* The next one hears that there was one before (Failover). */
+	a->lost = !anew && (a->lost || (a->state == MG_SERVED && !at));
+	a->served = a->served && !anew ? place_after(m, &was[a->served - 1]) : 0;
+	a->handed = to && !anew;
+	a->handed_to = to ? (uint16_t)(to - 1) : 0;
+	a->controller = at ? (uint16_t)(at - 1) : 0;
+	a->hops = 0;
+	if (!m->n_controller) {
+		mg_stream_close(m);
+		a->state = MG_WAITING;
+		a->lost = false; /* whoever comes then is told of a restart */
+		mg_requests_drop(m);
+	} else if (!at || anew || a->state == MG_WAITING) {
+		register_with(m, a->controller);
+	}
+	mg_file_save(m);
+}
+
+/* ---- out of service ---- */
+
+/* The node is being drained, or is not any more: no new contexts (H.248.1 7.2.8, Graceful). */
+static void tell_drain(struct mg *m)
+{
+	const struct drain *d = &m->s->drain;
+	const uint64_t end = d->on ? d->deadline_ms : 0;
+	struct mg_assoc *a = &m->assoc;
+	struct h248_out o;
+	uint32_t id;
+
+	if (a->state != MG_SERVED || (d->on == a->told_drain && end == a->told_drain_ms))
+		return;
+	id = mg_request_begin(m, &o);
+	if (d->on)
+		mg_service_change(m, &o, H248_GRACEFUL, "905 Termination taken out of service",
+				  end > m->s->now_ms ? (uint32_t)((end - m->s->now_ms + 999) / 1000)
+						     : 0);
+	else
+		mg_service_change(m, &o, H248_RESTART, "918 Cancel Graceful", 0);
+	if (!mg_request_send(m, &o, id, true))
+		return; /* at the next tick */
+	a->told_drain = d->on;
+	a->told_drain_ms = end;
+}
+
+void mg_assoc_stop(struct mg *m)
+{
+	struct h248_out o;
+	uint32_t id;
+
+	/* With Forced the controller would count as gone what goes on without this process. */
+	if (m->assoc.state != MG_SERVED || gate_stats(m->g)->contexts)
+		return;
+	id = mg_request_begin(m, &o);
+	mg_service_change(m, &o, H248_FORCED, "908 MG Impending Failure", 0);
+	mg_request_send(m, &o, id, true);
+	/* Nothing of it goes on. */
+	mg_requests_hold(m);
+	m->assoc.state = MG_WAITING;
+	m->assoc.served = 0;
+}
+
 /* ---- time ---- */
 
-void mg_assoc_tick(struct mg *m)
+static void tick(struct mg *m)
 {
 	struct mg_assoc *a = &m->assoc;
 
+	if (!m->n_controller)
+		return;
 	if (a->handed && a->controller != a->handed_to)
 		register_with(m, a->handed_to);
 	if (a->state == MG_WAITING && m->s->now_ms >= a->next_ms) {
 		a->hops = 0;
 		register_with(m, 0);
 	}
+	if (a->state != MG_WAITING && mg_by_stream(m) && !m->stream) {
+		mg_assoc_broken(m, "cannot be reached: no socket for it");
+		return; /* they are held */
+	}
+	tell_drain(m);
 	for (struct mg_request *r = a->request; r; r = r->next) {
 		if (r->held || m->s->now_ms < r->again_ms)
 			continue;
-		if (m->s->now_ms - r->begun_ms >= LOST_MS) {
+		if (m->s->now_ms - r->begun_ms >= MG_LOST_MS) {
 			lost(m);
 			return; /* they are gone */
 		}
-		r->again_ms = m->s->now_ms + again_after(m, ++r->tries);
-		m->stats.repeated++;
-		mg_send(m, mg_controller(m), r->text, r->len);
+		r->again_ms = m->s->now_ms + mg_again_after(m, ++r->tries);
+		if (r->sent && mg_by_stream(m))
+			continue; /* it is on its way (D.2.2) */
+		m->stats.repeated += r->sent;
+		r->sent = true;
+		mg_send_controller(m, r->text, r->len);
 	}
+}
+
+void mg_assoc_tick(struct mg *m)
+{
+	tick(m);
+	mg_file_save(m);
 }

@@ -4,10 +4,6 @@
 
 #include <stdio.h>
 
-static const char *const packages[] = { "g-1",	      "root-2",	 "ipdc-1", "ds-2",  "gm-2",
-					"tman-1",     "rtcph-1", "nt-1",   "rtp-2", "ipnapt-1",
-					"hangterm-1", "it-1",	 "adid-1" };
-
 bool mg_asks_statistics(const struct h248_message *in, const struct h248_item *command)
 {
 	const struct h248_item *audit = h248_find(in, command, H248_AUDIT);
@@ -21,8 +17,8 @@ static void put_packages(struct mg_work *k)
 {
 	h248_put(&k->o, H248_PACKAGES, NULL);
 	h248_open(&k->o);
-	for (size_t i = 0; i < sizeof(packages) / sizeof(packages[0]); i++)
-		h248_put_name(&k->o, packages[i], NULL);
+	for (int i = MG_NAME_PACKAGE_G; i <= MG_NAME_PACKAGE_ADID; i++)
+		h248_put_name(&k->o, mg_name(k->m, (enum mg_name)i), NULL);
 	h248_close(&k->o);
 }
 
@@ -32,9 +28,9 @@ static void put_root_state(struct mg_work *k)
 	h248_open(&k->o);
 	h248_put(&k->o, H248_TERMINATION_STATE, NULL);
 	h248_open(&k->o);
-	h248_put_name(&k->o, "root/maxNumberOfContexts", "%ju",
+	h248_put_name(&k->o, mg_name(k->m, MG_NAME_CONTEXTS_MAX), "%ju",
 		      (uintmax_t)gate_stats(k->m->g)->contexts_max);
-	h248_put_name(&k->o, "root/maxTerminationsPerContext", "2");
+	h248_put_name(&k->o, mg_name(k->m, MG_NAME_TERMINATIONS_MAX), "2");
 	h248_close(&k->o);
 	h248_close(&k->o);
 }
@@ -45,10 +41,11 @@ static bool audit_root(struct mg_work *k, const struct h248_item *command,
 	bool body = audit &&
 		    (h248_find(k->in, audit, H248_PACKAGES) || h248_find(k->in, audit, H248_MEDIA));
 
-	if (!k->null)
+	/* Of a context it tells that there is one (7.2.5). */
+	if (!k->null && !k->all)
 		return mg_fail(k, MG_NOT_IMPLEMENTED, "ROOT is audited in the null context");
 	h248_put(&k->o, command->token, "ROOT");
-	if (!body)
+	if (!body || k->all)
 		return true;
 	h248_open(&k->o);
 	if (h248_find(k->in, audit, H248_MEDIA))
@@ -79,13 +76,17 @@ void mg_put_statistics(struct mg_work *k, const struct context *c, uint32_t side
 
 	h248_put(&k->o, H248_STATISTICS, NULL);
 	h248_open(&k->o);
-	h248_put_name(&k->o, "nt/dur", "%ju",
+	h248_put_name(&k->o, mg_name(k->m, MG_NAME_DURATION), "%ju",
 		      (uintmax_t)server_age(k->m->s, since ? since : c->created) * 1000);
 	if (in && out) {
-		h248_put_name(&k->o, "nt/os", "%ju", (uintmax_t)out->bytes);
-		h248_put_name(&k->o, "nt/or", "%ju", (uintmax_t)in->bytes);
-		h248_put_name(&k->o, "rtp/ps", "%ju", (uintmax_t)out->packets);
-		h248_put_name(&k->o, "rtp/pr", "%ju", (uintmax_t)in->packets);
+		h248_put_name(&k->o, mg_name(k->m, MG_NAME_OCTETS_SENT), "%ju",
+			      (uintmax_t)out->bytes);
+		h248_put_name(&k->o, mg_name(k->m, MG_NAME_OCTETS_RECEIVED), "%ju",
+			      (uintmax_t)in->bytes);
+		h248_put_name(&k->o, mg_name(k->m, MG_NAME_PACKETS_SENT), "%ju",
+			      (uintmax_t)out->packets);
+		h248_put_name(&k->o, mg_name(k->m, MG_NAME_PACKETS_RECEIVED), "%ju",
+			      (uintmax_t)in->packets);
 	}
 	h248_close(&k->o);
 }
@@ -111,7 +112,7 @@ static void put_side(struct mg_work *k, const struct h248_item *command,
 bool mg_audit(struct mg_work *k, const struct h248_item *command)
 {
 	const struct h248_item *audit = h248_find(k->in, command, H248_AUDIT);
-	bool all = h248_is(command->value, "*"), any = false;
+	bool wild = memchr(command->value.at, '*', command->value.len), any = false;
 	char name[MG_NAME_MAX];
 
 	if (h248_is(command->value, "ROOT"))
@@ -120,12 +121,13 @@ bool mg_audit(struct mg_work *k, const struct h248_item *command)
 		return mg_fail(k, MG_BAD_ACTION, "It needs a context that there is");
 	for (uint32_t side = 0; side < 2; side++) {
 		if (k->c->term[side].term.transport == TERM_NONE ||
-		    (!all && !h248_is(command->value, mg_term_name(k->m, k->c, side, name))))
+		    !mg_term_matches(command->value, mg_term_name(k->m, k->c, side, name)))
 			continue;
 		mg_term_heard(k->m, k->c, side);
 		put_side(k, command, audit, side);
 		any = true;
 	}
-	return any || mg_fail(k, all ? MG_NONE_MATCHES : MG_NO_TERMINATION,
-			      "There is no such termination in the context");
+	return any || k->all ||
+	       mg_fail(k, wild ? MG_NONE_MATCHES : MG_NO_TERMINATION,
+		       "There is no such termination in the context");
 }

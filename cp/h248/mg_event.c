@@ -12,7 +12,7 @@ static uint32_t notify_begin(struct mg *m, struct h248_out *o, uint32_t context,
 			     uint32_t request, uint64_t wall_ms, const char *event)
 {
 	const uint32_t id = mg_request_begin(m, o);
-	char time[24], stamped[64];
+	char time[24], stamped[sizeof(time) + MG_NAME_MAX];
 
 	if (context)
 		h248_put(o, H248_CONTEXT, "%u", context);
@@ -56,18 +56,24 @@ static void notify(struct mg *m, const struct context *c, uint32_t side, uint64_
 	notify_send(m, &o, id, false);
 }
 
+void mg_notify_root(struct mg *m, enum mg_name event)
+{
+	struct h248_out o;
+	const uint32_t id =
+	    notify_begin(m, &o, 0, "ROOT", m->assoc.root_request, m->s->wall_ms, mg_name(m, event));
+
+	notify_send(m, &o, id, true);
+}
+
 /* H.248.14: the controller has been silent for too long, and is asked by being told. */
 static void watch_silence(struct mg *m)
 {
 	struct mg_assoc *a = &m->assoc;
-	struct h248_out o;
-	uint32_t id;
 
 	if (!a->silence_ms || a->told_silence || m->s->now_ms - a->heard_ms < a->silence_ms)
 		return;
 	a->told_silence = true;
-	id = notify_begin(m, &o, 0, "ROOT", a->root_request, m->s->wall_ms, "it/ito");
-	notify_send(m, &o, id, true);
+	mg_notify_root(m, MG_NAME_SILENCE);
 }
 
 /* How the standard's general causes have an end (package g, event cause). */
@@ -97,23 +103,50 @@ void mg_context_ended(void *arg, const struct context *c, enum context_end end)
 		return;
 	snprintf(why, sizeof(why), "\"%s\"", context_end_name[end]);
 	for (uint32_t side = 0; side < 2; side++) {
-		const char *const param[][2] = { { "Generalcause", general_cause(end) },
-						 { "Failurecause", why } };
+		const char *const param[][2] = { { mg_name(m, MG_NAME_CAUSE_GENERAL),
+						   general_cause(end) },
+						 { mg_name(m, MG_NAME_CAUSE_FAILURE), why } };
 
 		if (c->term[side].term.transport != TERM_NONE &&
 		    mg_keep_get(c, side).events & 1 << MG_EVENT_CAUSE)
-			notify(m, c, side, m->s->wall_ms, "g/cause", param, 2);
+			notify(m, c, side, m->s->wall_ms, mg_name(m, MG_NAME_CAUSE), param, 2);
 	}
 }
 
-/* Silence of a remote, as the gateway has noticed it. */
-static void tell_stop(struct mg *m, const struct gate_event *e)
+/* A connection that has ended, or was not the remote's, and why. */
+static void tell_ended(struct mg *m, const struct context *c, const struct gate_event *e)
 {
-	const struct context *c =
-	    e->ended || e->what != TERM_INACTIVE ? NULL : gate_find(m->g, e->context);
+	char why[CTL_TEXT_MAX];
+	const char *const param[][2] = { { mg_name(m, MG_NAME_CAUSE_GENERAL), "FT" },
+					 { mg_name(m, MG_NAME_CAUSE_FAILURE), why } };
 
-	if (c && mg_is_ours(c) && mg_keep_get(c, e->side).events & 1 << MG_EVENT_STOP)
-		notify(m, c, e->side, e->wall_ms, "adid/ipstop", NULL, 0);
+	snprintf(why, sizeof(why), "\"%s\"", gate_why(e->transport, e->why));
+	notify(m, c, e->side, e->wall_ms, mg_name(m, MG_NAME_CAUSE), param, 2);
+}
+
+/* What a termination is told to have done: a remote's silence, a connection. */
+static void tell_event(struct mg *m, const struct gate_event *e)
+{
+	const char *const up[][2] = { { mg_name(m, MG_NAME_CHANGE_TYPE),
+					mg_name(m, MG_NAME_CHANGE_UP) } };
+	const struct context *c = e->ended ? NULL : gate_find(m->g, e->context);
+	uint32_t wants;
+	bool dtls;
+
+	if (!c || !mg_is_ours(c))
+		return;
+	dtls = c->term[e->side].term.flags & TERM_DTLS;
+	wants = mg_keep_get(c, e->side).events;
+	if (e->what == TERM_INACTIVE && wants & 1 << MG_EVENT_STOP)
+		notify(m, c, e->side, e->wall_ms, mg_name(m, MG_NAME_STOP), NULL, 0);
+	else if (e->what == TERM_UP && wants & 1 << MG_EVENT_UP)
+		notify(m, c, e->side, e->wall_ms,
+		       mg_name(m, dtls || e->transport == TERM_TLS ? MG_NAME_TLS_CHANGE
+								   : MG_NAME_TCP_CHANGE),
+		       up, 1);
+	else if ((e->what == TERM_ENDED || e->what == TERM_REFUSED) &&
+		 (dtls || e->transport != TERM_UDP) && wants & 1 << MG_EVENT_CAUSE)
+		tell_ended(m, c, e);
 }
 
 /* Of terminations that the controller has said nothing of for too long (hangterm/thb). */
@@ -127,7 +160,7 @@ static void look_for_hanging(struct mg *m, struct context *c)
 		if (!(keep.events & 1 << MG_EVENT_HANG) || !keep.hang_s ||
 		    now - keep.heard < keep.hang_s)
 			continue;
-		notify(m, c, side, m->s->wall_ms, "hangterm/thb", NULL, 0);
+		notify(m, c, side, m->s->wall_ms, mg_name(m, MG_NAME_HANG), NULL, 0);
 		mg_term_heard(m, c, side);
 	}
 }
@@ -144,7 +177,7 @@ void mg_events(struct mg *m)
 		if (!e)
 			break;
 		m->told = e->seq;
-		tell_stop(m, e);
+		tell_event(m, e);
 	}
 	if (m->assoc.state != MG_SERVED)
 		return;

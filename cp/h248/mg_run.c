@@ -15,7 +15,7 @@
 struct mg_run {
 	struct mg_run *next, **at;
 	struct mg *m;
-	struct ng_pending *pending;
+	struct source_command *pending;
 	uint64_t id; /* of the transaction */
 	uint32_t n, waits;
 	struct mg_counted counted[MG_COUNTED_MAX];
@@ -79,8 +79,6 @@ static bool action_context(struct mg_work *k, const struct h248_item *action)
 	k->null = h248_is(action->value, "-");
 	if (k->choose || k->null)
 		return true;
-	if (h248_is(action->value, "*"))
-		return mg_fail(k, MG_NOT_IMPLEMENTED, "All contexts at once are not served");
 	h248_number(action->value, UINT32_MAX, &n);
 	k->c = mg_context_find(k->m, (uint32_t)n);
 	if (k->c)
@@ -159,6 +157,9 @@ static bool audit_context(struct mg_work *k, const struct h248_item *audit)
 static bool action_property(struct mg_work *k, const struct h248_item *i)
 {
 	k->code = 0;
+	if (k->all && i->token != H248_CONTEXT_AUDIT)
+		return mg_fail(k, MG_NOT_IMPLEMENTED,
+			       "Every context is subtracted from or audited");
 	if (read_attribute(k, i)) {
 		if (k->null)
 			return mg_fail(k, MG_BAD_ACTION, "The null context has no attributes");
@@ -174,6 +175,33 @@ static bool action_property(struct mg_work *k, const struct h248_item *i)
 	if (i->token == H248_TOPOLOGY)
 		return mg_fail(k, MG_UNKNOWN_DESCRIPTOR, "Topology is not served");
 	return mg_fail(k, MG_UNREADABLE_ACTION, "Syntax error in action");
+}
+
+static bool is_urgent_attribute(const struct h248_item *i)
+{
+	uint64_t n;
+
+	return i->token == H248_EMERGENCY ||
+	       (i->token == H248_IEPS_CALL && h248_is(i->value, "ON")) ||
+	       (i->token == H248_PRIORITY && h248_number(i->value, MG_PRIORITY_MAX, &n) && n);
+}
+
+bool mg_asks_urgent(struct mg *m, const struct h248_item *t)
+{
+	for (const struct h248_item *a = h248_child(&m->in, t); a; a = h248_next(&m->in, a)) {
+		const struct context *c;
+		uint64_t n;
+
+		for (const struct h248_item *i = h248_child(&m->in, a); i;
+		     i = h248_next(&m->in, i)) {
+			if (is_urgent_attribute(i))
+				return true;
+		}
+		c = h248_number(a->value, UINT32_MAX, &n) ? mg_context_find(m, (uint32_t)n) : NULL;
+		if (c && mg_is_urgent(attributes_of(c)))
+			return true;
+	}
+	return false;
 }
 
 /* ---- commands of an action ---- */
@@ -211,14 +239,87 @@ static void put_context(struct mg_work *k, struct h248_out *reply, const struct 
 		h248_put(reply, H248_CONTEXT, "%.*s", H248_TEXT(action->value));
 }
 
+/* ---- actions of every context (H.248.1 6.2.3) ---- */
+
+/* What one context replies, if it does. */
+static bool put_all(struct mg_work *k, struct h248_out *reply, bool good)
+{
+	if (wr_len(&k->o.w) == 0 && good)
+		return false;
+	h248_put(reply, H248_CONTEXT, "%u", k->number);
+	h248_open(reply);
+	h248_put_part(reply, &k->o);
+	if (!good && !k->told)
+		h248_put_error(reply, k->code, k->text);
+	h248_close(reply);
+	return true;
+}
+
+/* All contexts that there are, each with its reply; true: some had one. */
+static bool run_each(struct mg_work *k, struct h248_out *reply, const struct h248_item *action,
+		     bool *good)
+{
+	uint32_t cursor = 0, look = UINT32_MAX;
+	struct context *c;
+	bool any = false;
+
+	while (*good && (c = gate_next(k->m->g, &cursor, &look))) {
+		k->c = c;
+		k->number = mg_context_number(c);
+		k->told = false;
+		k->attributes = attributes_of(c);
+		k->replied = wr_len(&reply->w);
+		h248_begin_part(&k->o, k->m->part, sizeof(k->m->part), reply->brief, 2);
+		*good = action_commands(k, action);
+		any |= put_all(k, reply, *good);
+	}
+	return any;
+}
+
+/* The table is walked, but not for each of a flood. */
+static bool run_all(struct mg_work *k, struct h248_out *reply, const struct h248_item *action)
+{
+	const struct h248_item *first = h248_child(k->in, action);
+	bool good = true, any = false, walk = k->m->s->now_ms >= k->m->walk_ms;
+
+	k->all = true;
+	if (walk) {
+		k->m->walk_ms = k->m->s->now_ms + MG_WALK_MS;
+		any = run_each(k, reply, action, &good);
+	} else {
+		good = mg_fail(k, MG_UNAVAILABLE, "Every context was asked for a moment ago");
+	}
+	k->all = false;
+	k->c = NULL;
+	k->number = 0;
+	if (any && !k->wild)
+		return good;
+	h248_put(reply, H248_CONTEXT, "*");
+	h248_open(reply);
+	if (good && (k->wild || (first && h248_is(first->value, "ROOT"))))
+		h248_put(reply, first->token, "%.*s", H248_TEXT(first->value));
+	else if (good)
+		good = mg_fail(k, MG_NONE_MATCHES, "There is no such termination in any context");
+	if (!good)
+		h248_put_error(reply, k->code, k->text);
+	h248_close(reply);
+	return good;
+}
+
+/* ---- one action ---- */
+
 static bool run_action(struct mg_work *k, struct h248_out *reply, const struct h248_item *action)
 {
 	bool good;
 
+	k->action = action;
 	k->code = 0;
 	k->told = false;
 	k->number = 0;
 	k->attributes = (struct mg_attributes){ 0 };
+	k->wild = false;
+	if (h248_is(action->value, "*"))
+		return run_all(k, reply, action);
 	k->replied = wr_len(&reply->w);
 	h248_begin_part(&k->o, k->m->part, sizeof(k->m->part), reply->brief, 2);
 	good = action_context(k, action) && action_commands(k, action);
@@ -266,12 +367,13 @@ static void run_actions(struct mg_work *k, struct h248_out *reply, const struct 
 
 /* With the counters that there are, answers. */
 static void run(struct mg *m, const struct h248_message *in, const struct h248_item *t,
-		struct ng_pending *pending, const struct mg_counted *counted, uint32_t n)
+		struct source_command *pending, const struct mg_counted *counted, uint32_t n)
 {
 	static struct mg_work k;
-	const struct ng_from to = *ng_pending_from(pending);
+	const struct source_addr to = *source_command_from(pending);
 	struct h248_out reply;
 
+	mg_file_begin(m, pending);
 	k = (struct mg_work){ .m = m, .in = in, .counted = counted, .n_counted = n };
 	mg_begin(m, &reply, m->out, sizeof(m->out));
 	h248_put(&reply, H248_REPLY, "%.*s", H248_TEXT(t->value));
@@ -286,8 +388,9 @@ static void run(struct mg *m, const struct h248_message *in, const struct h248_i
 		h248_close(&reply);
 	}
 	m->stats.transactions++;
-	ng_sources_answered(m->sources, pending, m->out, wr_len(&reply.w), m->s->now_ms);
-	mg_send(m, &to.addr, m->out, wr_len(&reply.w));
+	mg_file_answer(m, m->out, wr_len(&reply.w));
+	sources_answered(m->sources, pending, m->out, wr_len(&reply.w), m->s->now_ms);
+	mg_send(m, &to, m->out, wr_len(&reply.w));
 }
 
 /* ---- counters that come first ---- */
@@ -359,7 +462,7 @@ static uint32_t wanted(struct mg *m, const struct h248_item *t, struct context *
 }
 
 /* False: there is no memory for it. */
-static bool count_first(struct mg *m, struct ng_pending *pending, const struct h248_item *t,
+static bool count_first(struct mg *m, struct source_command *pending, const struct h248_item *t,
 			struct context **want, uint32_t n)
 {
 	struct mg_run *r = calloc(1, sizeof(*r) + m->len);
@@ -386,7 +489,7 @@ static bool count_first(struct mg *m, struct ng_pending *pending, const struct h
 	return true;
 }
 
-void mg_run(struct mg *m, struct ng_pending *pending, const struct h248_item *t)
+void mg_run(struct mg *m, struct source_command *pending, const struct h248_item *t)
 {
 	struct context *want[MG_COUNTED_MAX];
 	uint32_t n = wanted(m, t, want);

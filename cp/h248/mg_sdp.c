@@ -5,6 +5,8 @@
  */
 #include "mg_priv.h"
 
+#include "../../lib/sdes.h"
+
 #include <stdio.h>
 
 enum { SDP_MAX = 4096, CHOSEN_PORT = 9 };
@@ -92,6 +94,119 @@ static bool read_rtcp(struct mg_work *k, struct mg_sdp *s)
 	return true;
 }
 
+/* TCP, TLS or UDP by the name of a protocol; TERM_NONE: it is not served. */
+static uint8_t transport_of(struct sdp_text proto)
+{
+	static const struct {
+		const char *name;
+		uint8_t transport;
+	} known[] = {
+		{ "RTP/SAVP", TERM_UDP },
+		{ "RTP/SAVPF", TERM_UDP },
+		{ "UDP/TLS/RTP/SAVP", TERM_UDP },
+		{ "UDP/TLS/RTP/SAVPF", TERM_UDP },
+		{ "RTP/AVP", TERM_UDP },
+		{ "RTP/AVPF", TERM_UDP },
+		{ "UDP", TERM_UDP },
+		{ "udptl", TERM_UDP },
+		{ "UDP/BFCP", TERM_UDP },
+		{ "TCP", TERM_TCP },
+		{ "TCP/MSRP", TERM_TCP },
+		{ "TCP/BFCP", TERM_TCP },
+		{ "TCP/TLS", TERM_TLS },
+		{ "TCP/TLS/MSRP", TERM_TLS },
+		{ "TCP/TLS/BFCP", TERM_TLS },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (sdp_text_is_nocase(proto, known[i].name))
+			return known[i].transport;
+	}
+	return TERM_NONE;
+}
+
+static enum mg_rtp rtp_of(struct sdp_text proto)
+{
+	if (sdp_text_is_nocase(proto, "UDP/TLS/RTP/SAVP") ||
+	    sdp_text_is_nocase(proto, "UDP/TLS/RTP/SAVPF"))
+		return MG_DTLS;
+	if (sdp_text_is_nocase(proto, "RTP/SAVP") || sdp_text_is_nocase(proto, "RTP/SAVPF"))
+		return MG_SRTP;
+	return sdp_text_is_nocase(proto, "RTP/AVP") || sdp_text_is_nocase(proto, "RTP/AVPF")
+		   ? MG_RTP
+		   : MG_RTP_NONE;
+}
+
+/* a=crypto (RFC 4568): the first line whose suite is served, of one key that encrypts. */
+static bool read_crypto(struct mg_work *k, struct mg_sdp *s)
+{
+	struct sdes_crypto c;
+	struct sdp_text value;
+	bool any = false;
+	int at = -1;
+
+	while (!s->key.set && (at = sdp_attr(&k->m->sdp, 0, "crypto", at + 1, &value)) >= 0) {
+		any = true;
+		if (!value.at || sdes_parse(value, &c) != SDES_OK || c.keys != 1 || c.clear_rtp ||
+		    c.clear_rtcp)
+			continue;
+		s->key = (struct ctl_srtp_key){ .set = 1,
+						.suite = c.suite,
+						.mki = c.key[0].mki,
+						.mki_len = c.key[0].mki_len,
+						.lifetime = c.key[0].lifetime };
+		memcpy(s->key.master, c.key[0].master, SRTP_MASTER_MAX);
+		explicit_bzero(&c, sizeof(c));
+	}
+	return s->key.set || !any || mg_fail(k, MG_VALUE, "no a=crypto has what is served");
+}
+
+/* a=setup (RFC 4145 4): who of the two connects, and is the client of TLS (RFC 8122 5). */
+static bool read_setup(struct mg_work *k, struct mg_sdp *s)
+{
+	struct sdp_text value;
+
+	if (!sdp_attr_of(&k->m->sdp, 0, "setup", &value) || !value.at)
+		return true;
+	s->role = true;
+	s->active = sdp_text_is(value, "active");
+	/* Who leaves the choice to us has us as the server. */
+	return s->active || sdp_text_is(value, "passive") ||
+	       (s->rtp == MG_DTLS && sdp_text_is(value, "actpass")) ||
+	       mg_fail(k, MG_VALUE, "a=setup is active or passive: %.*s", SDP_TEXT(value));
+}
+
+/* a=fingerprint (RFC 8122 5); with "$" the gateway tells its own. */
+static bool read_fingerprints(struct mg_work *k, struct mg_sdp *s)
+{
+	struct sdp_text value;
+	int at = 0;
+
+	while ((at = sdp_attr(&k->m->sdp, 0, "fingerprint", at, &value)) >= 0) {
+		at++;
+		if (value.len && value.at[value.len - 1] == '$')
+			continue;
+		if (s->n_fingerprint == CTL_FINGERPRINTS_MAX ||
+		    !fingerprint_parse(value.at, value.len, &s->fingerprint[s->n_fingerprint]))
+			return mg_fail(k, MG_BAD_SDP,
+				       "a=fingerprint makes no sense, or is one too many");
+		s->n_fingerprint++;
+	}
+	return true;
+}
+
+/* Of what has a role: connections, and DTLS (RFC 5763). */
+static bool read_role_lines(struct mg_work *k, struct mg_sdp *s)
+{
+	const bool dtls = s->rtp == MG_DTLS;
+
+	if (dtls)
+		s->tls_id = sdp_tls_id(&k->m->sdp, 0);
+	if (s->transport == TERM_UDP && !dtls)
+		return true;
+	return read_setup(k, s) && (s->transport == TERM_TCP || read_fingerprints(k, s));
+}
+
 bool mg_sdp_read(struct mg_work *k, struct h248_text octets, struct mg_sdp *s)
 {
 	static char text[SDP_MAX];
@@ -116,15 +231,15 @@ bool mg_sdp_read(struct mg_work *k, struct h248_text octets, struct mg_sdp *s)
 		return mg_fail(k, MG_BAD_SDP,
 			       "the session description has %d m-lines in place of one",
 			       k->m->sdp.n_media);
-	s->rtp =
-	    sdp_text_is_nocase(m->proto, "RTP/AVP") || sdp_text_is_nocase(m->proto, "RTP/AVPF");
-	if (!s->rtp && !sdp_text_is_nocase(m->proto, "UDP") &&
-	    !sdp_text_is_nocase(m->proto, "udptl") && !sdp_text_is_nocase(m->proto, "UDP/BFCP"))
+	s->rtp = rtp_of(m->proto);
+	s->transport = transport_of(m->proto);
+	if (s->transport == TERM_NONE)
 		return mg_fail(k, MG_MEDIA, "%.*s is not served", SDP_TEXT(m->proto));
 	if ((size_t)snprintf(s->media, sizeof(s->media), "%.*s\t%.*s %.*s", SDP_TEXT(m->type),
 			     SDP_TEXT(m->proto), SDP_TEXT(m->format)) >= sizeof(s->media))
 		return mg_fail(k, MG_BAD_SDP, "m= is longer than %zu bytes", sizeof(s->media) - 1);
 	if (!s->choose_port)
 		s->addr[0].port = be16_make(m->port);
-	return read_conn(k, m, s) && (!s->rtp || read_rtcp(k, s));
+	return read_conn(k, m, s) && (!s->rtp || read_rtcp(k, s)) &&
+	       (s->rtp != MG_SRTP || read_crypto(k, s)) && read_role_lines(k, s);
 }

@@ -1,62 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Terminations: their names, and what a controller says of them in Media, Events and Signals, as
+ * Terminations: what a controller says of them in Media, Events and Signals, as
  * gateway.h has it. A descriptor replaces the whole of the one before; what is not in it goes back
  * to its default (H.248.1 6.2.4).
  */
 #include "mg_priv.h"
 
-#include "../../conf/kept.h"
+#include "../../lib/term.h"
 
-#include <ctype.h>
 #include <stdio.h>
+#include <strings.h>
 
 enum { HANG_MAX_S = 2147480, STOP_MAX_S = 86400 };
 
-/* ---- names ---- */
-
-/* Worker, slot and a piece of the generation: 1 to 0xefffffff. */
-enum { SLOT_BITS = 22, WORKER_BITS = 6, GENERATIONS = 14 };
-
-uint32_t mg_context_number(const struct context *c)
-{
-	return ((c->cid.gen % GENERATIONS) << (SLOT_BITS + WORKER_BITS) | c->worker << SLOT_BITS |
-		c->cid.slot) +
-	       1;
-}
-
-struct context *mg_context_find(struct mg *m, uint32_t number)
-{
-	uint32_t n = number - 1;
-	struct context *c;
-
-	if (number == 0)
-		return NULL;
-	c = gate_at(m->g, n >> SLOT_BITS & ((1 << WORKER_BITS) - 1), n & ((1 << SLOT_BITS) - 1));
-	return c && mg_context_number(c) == number ? c : NULL;
-}
-
-/* A realm's name with what a name of H.248 may have. */
-static void put_realm(const struct config *c, uint32_t realm, char *to, size_t len)
-{
-	snprintf(to, len, "%s", c->realm[realm].name);
-	for (; *to; to++) {
-		if (!isalnum((unsigned char)*to))
-			*to = '_';
-	}
-}
-
-const char *mg_term_name(const struct mg *m, const struct context *c, uint32_t side,
-			 char name[MG_NAME_MAX])
-{
-	const struct context_term *t = &c->term[side];
-	char realm[33];
-
-	put_realm(m->s->conf, t->realm, realm, sizeof(realm));
-	snprintf(name, MG_NAME_MAX, "ip/%s/%u", realm,
-		 (unsigned)t->term.local.relay << 16 | be16_get(t->term.local.port));
-	return name;
-}
+/* ---- what is kept ---- */
 
 struct mg_keep mg_keep_get(const struct context *c, uint32_t side)
 {
@@ -80,21 +37,6 @@ void mg_term_heard(struct mg *m, struct context *c, uint32_t side)
 	gate_keep(m->g, c, side, bytes);
 }
 
-static bool realm_find(const struct config *c, struct h248_text name, uint16_t *realm)
-{
-	for (uint16_t i = 0; i < c->n_realm; i++) {
-		char text[33];
-
-		put_realm(c, i, text, sizeof(text));
-		if (realm_is_there(c, i) &&
-		    (h248_is(name, text) || h248_is(name, c->realm[i].name))) {
-			*realm = i;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* "ip/access/$" names a realm, "ip/$" and "$" do not. */
 static bool choose_read(struct mg_work *k, struct h248_text name, struct mg_want *w)
 {
@@ -106,7 +48,7 @@ static bool choose_read(struct mg_work *k, struct h248_text name, struct mg_want
 	    strncmp(name.at + name.len - 2, "/$", 2) != 0)
 		return mg_fail(k, MG_NO_TERMINATION,
 			       "Terminations are added as ip/$ or ip/realm/$");
-	return realm_find(k->m->s->conf, realm, &w->spec.realm) ||
+	return mg_realm_find(k->m->s->conf, realm, &w->spec.realm) ||
 	       mg_fail(k, MG_NO_TERMINATION, "There is no realm %.*s", H248_TEXT(realm));
 }
 
@@ -153,7 +95,7 @@ static bool read_realm(struct mg_work *k, const struct h248_item *i, bool fresh,
 {
 	uint16_t realm;
 
-	if (!realm_find(k->m->s->conf, i->value, &realm))
+	if (!mg_realm_find(k->m->s->conf, i->value, &realm))
 		return mg_fail(k, MG_VALUE, "ipdc/realm: there is no realm %.*s",
 			       H248_TEXT(i->value));
 	if (!fresh && realm != w->spec.realm)
@@ -179,9 +121,7 @@ static bool read_dscp(struct mg_work *k, const struct h248_item *i, uint32_t *ds
 static bool read_property(struct mg_work *k, const struct h248_item *i, bool fresh,
 			  struct control *c, struct mg_want *w)
 {
-	/* Of packages that are served; none of their values is. */
-	static const char *const fixed[] = { "gm/sam", "gm/spr", "gm/esas",  "gm/lsa",	 "gm/esps",
-					     "gm/lsp", "ds/tb",	 "tman/pdr", "tman/dvt", "nt/jit" };
+	const struct mg *m = k->m;
 	bool on;
 
 	if (i->relation != '=')
@@ -190,24 +130,24 @@ static bool read_property(struct mg_work *k, const struct h248_item *i, bool fre
 		return read_mode(k, i, c);
 	if (i->token == H248_RESERVED_VALUE || i->token == H248_RESERVED_GROUP)
 		return read_switch(k, i, &on);
-	if (h248_is(i->name, "ipdc/realm"))
+	if (mg_is(m, i->name, MG_NAME_REALM))
 		return read_realm(k, i, fresh, w);
-	if (h248_is(i->name, "ds/dscp"))
+	if (mg_is(m, i->name, MG_NAME_DSCP))
 		return read_dscp(k, i, &c->dscp);
-	if (h248_is(i->name, "gm/saf"))
+	if (mg_is(m, i->name, MG_NAME_SOURCE_FILTER))
 		return read_switch(k, i, &c->filter);
-	if (h248_is(i->name, "gm/spf"))
+	if (mg_is(m, i->name, MG_NAME_PORT_FILTER))
 		return read_switch(k, i, &c->filter_port);
-	if (h248_is(i->name, "rtcph/rsb") || h248_is(i->name, "gm/rsb"))
+	if (mg_is(m, i->name, MG_NAME_RTCP) || mg_is(m, i->name, MG_NAME_GM_RTCP))
 		return read_switch(k, i, &c->rtcp);
-	if (h248_is(i->name, "tman/pol"))
+	if (mg_is(m, i->name, MG_NAME_POLICE))
 		return read_switch(k, i, &c->police);
-	if (h248_is(i->name, "tman/sdr"))
+	if (mg_is(m, i->name, MG_NAME_RATE))
 		return read_number(k, i, UINT32_MAX, &c->rate);
-	if (h248_is(i->name, "tman/mbs"))
+	if (mg_is(m, i->name, MG_NAME_BURST))
 		return read_number(k, i, UINT32_MAX, &c->burst);
-	for (size_t n = 0; n < sizeof(fixed) / sizeof(fixed[0]); n++) {
-		if (h248_is(i->name, fixed[n]))
+	for (int n = MG_NAME_FIXED_SAM; n <= MG_NAME_FIXED_JIT; n++) {
+		if (mg_is(m, i->name, (enum mg_name)n))
 			return bad_value(k, i);
 	}
 	return mg_fail(k, MG_NO_PROPERTY, "%.*s is not served", H248_TEXT(i->name));
@@ -252,6 +192,18 @@ static bool read_control(struct mg_work *k, const struct h248_item *lc, bool fre
 
 /* ---- Local and Remote ---- */
 
+enum { ROLES = TERM_CONNECT | TERM_TLS_CLIENT };
+
+/* Who is active connects, and is TLS' or DTLS' client. */
+static uint16_t role_flags(const struct mg_sdp *s)
+{
+	if (!s->active)
+		return 0;
+	if (s->rtp == MG_DTLS)
+		return TERM_TLS_CLIENT;
+	return s->transport == TERM_TLS ? TERM_CONNECT | TERM_TLS_CLIENT : TERM_CONNECT;
+}
+
 /* Ours: to be chosen, or the one that it has. */
 static bool read_local(struct mg_work *k, const struct h248_item *i, struct mg_want *w)
 {
@@ -268,7 +220,17 @@ static bool read_local(struct mg_work *k, const struct h248_item *i, struct mg_w
 		return mg_fail(k, MG_VALUE, "The address of a termination does not change");
 	if (!addr_given(&w->local) && !s.choose_addr)
 		return mg_fail(k, MG_VALUE, "The gateway chooses the address: c= has no $");
+	if (addr_given(&w->local) && s.transport != w->spec.term.transport)
+		return mg_fail(k, MG_VALUE, "The transport of a termination does not change");
+	w->spec.term.transport = s.transport;
+	if (s.role || !addr_given(&w->local))
+		w->spec.term.flags = (uint16_t)((w->spec.term.flags & ~ROLES) | role_flags(&s));
 	w->told |= s.choose_addr || s.choose_port;
+	if (s.key.set) {
+		w->keyed_out = true;
+		w->srtp.out = s.key;
+		explicit_bzero(&s.key, sizeof(s.key));
+	}
 	w->spec.v6 = s.v6;
 	w->keep.rtp = s.rtp;
 	w->keep.mux = s.mux;
@@ -288,8 +250,21 @@ static bool read_remote(struct mg_work *k, const struct h248_item *i, struct mg_
 	if (s.choose_addr || s.choose_port)
 		return mg_fail(k, MG_BAD_SDP, "Remote has a $ in it");
 	memset(t->remote, 0, sizeof(t->remote));
+	memset(t->fingerprint, 0, sizeof(t->fingerprint));
+	t->n_fingerprint = 0;
+	t->dtls_id = 0;
 	if (s.empty)
 		return true;
+	if (s.key.set) {
+		w->keyed_in = true;
+		w->srtp.in = s.key;
+		explicit_bzero(&s.key, sizeof(s.key));
+	}
+	w->remote_by = s.transport;
+	w->remote_dtls = s.rtp == MG_DTLS;
+	t->dtls_id = s.tls_id;
+	t->n_fingerprint = s.n_fingerprint;
+	memcpy(t->fingerprint, s.fingerprint, sizeof(t->fingerprint));
 	t->remote[0] = s.addr[0];
 	t->remote[1] = s.addr[1];
 	return true;
@@ -341,9 +316,10 @@ static bool read_signals(struct mg_work *k, const struct h248_item *signals, str
 {
 	w->keep.latched = false;
 	for (const struct h248_item *i = h248_child(k->in, signals); i; i = h248_next(k->in, i)) {
-		const struct h248_item *p = h248_find_name(k->in, i, "napt");
+		const struct h248_item *p =
+		    h248_find_name(k->in, i, mg_name(k->m, MG_NAME_LATCH_HOW));
 
-		if (!h248_is(i->name, "ipnapt/latch"))
+		if (!mg_is(k->m, i->name, MG_NAME_LATCH))
 			return mg_fail(k, MG_NO_SIGNAL, "%.*s is not served", H248_TEXT(i->name));
 		if (p && h248_is(p->value, "OFF")) {
 			w->keep.latched = false;
@@ -361,18 +337,22 @@ static bool read_event(struct mg_work *k, const struct h248_item *i, struct mg_w
 {
 	const struct h248_item *p;
 
-	if (h248_is(i->name, "g/cause")) {
+	if (mg_is(k->m, i->name, MG_NAME_CAUSE)) {
 		w->keep.events |= 1 << MG_EVENT_CAUSE;
 		return true;
 	}
-	if (h248_is(i->name, "hangterm/thb")) {
-		p = h248_find_name(k->in, i, "timerx");
+	if (mg_is(k->m, i->name, MG_NAME_TCP_CHANGE) || mg_is(k->m, i->name, MG_NAME_TLS_CHANGE)) {
+		w->keep.events |= 1 << MG_EVENT_UP;
+		return true;
+	}
+	if (mg_is(k->m, i->name, MG_NAME_HANG)) {
+		p = h248_find_name(k->in, i, mg_name(k->m, MG_NAME_HANG_TIMER));
 		w->keep.events |= 1 << MG_EVENT_HANG;
 		w->keep.hang_s = 0;
 		return !p || read_number(k, p, HANG_MAX_S, &w->keep.hang_s);
 	}
-	if (h248_is(i->name, "adid/ipstop")) {
-		p = h248_find_name(k->in, i, "dt");
+	if (mg_is(k->m, i->name, MG_NAME_STOP)) {
+		p = h248_find_name(k->in, i, mg_name(k->m, MG_NAME_STOP_TIME));
 		w->keep.events |= 1 << MG_EVENT_STOP;
 		return !p || read_number(k, p, STOP_MAX_S, &w->spec.term.inactivity);
 	}
@@ -396,13 +376,38 @@ static bool read_events(struct mg_work *k, const struct h248_item *events, struc
 
 /* ---- all of a command ---- */
 
+/*
+ * TCP and TLS: whoever connects from the remote's address is the remote, with latching whoever
+ * does. It listens, or connects, once that much is known.
+ */
+static void settle_stream(struct mg_want *w)
+{
+	struct ctl_term *t = &w->spec.term;
+	const bool known = addr_given(&t->remote[0]), connects = t->flags & TERM_CONNECT;
+	const bool ready = known || (w->keep.latched && !connects);
+	uint16_t flags = t->flags & (TERM_IN | TERM_OUT | ROLES);
+
+	if (!connects && ready)
+		flags |= w->keep.latched ? TERM_LATCH : TERM_LATCH | TERM_LATCH_ADDR;
+	t->flags = flags;
+	w->spec.begin = ready && (w->spec.begin || !w->keep.begun);
+	w->keep.begun |= ready;
+	w->spec.notify = 1 << TERM_UP | 1 << TERM_ENDED | 1 << TERM_REFUSED;
+	memcpy(w->spec.keep, &w->keep, sizeof(w->keep));
+}
+
 /* Flags that hang on more than one descriptor. */
 static void settle(struct mg_want *w)
 {
 	struct ctl_term *t = &w->spec.term;
+	const bool dtls = w->keep.rtp == MG_DTLS;
 	uint16_t flags = t->flags & (TERM_IN | TERM_OUT);
 
-	if (w->keep.rtp && !w->keep.no_rtcp)
+	if (dtls)
+		flags |= TERM_RTP | TERM_SRTP | TERM_DTLS | (t->flags & TERM_TLS_CLIENT);
+	else if (w->keep.rtp == MG_SRTP)
+		flags |= TERM_RTP | TERM_SRTP;
+	else if (w->keep.rtp && !w->keep.no_rtcp)
 		flags |= TERM_RTP;
 	if (flags & TERM_RTP && w->keep.mux)
 		flags |= TERM_RTCP_MUX;
@@ -411,8 +416,12 @@ static void settle(struct mg_want *w)
 	else if (w->keep.any_port && addr_given(&t->remote[0]))
 		flags |= TERM_LATCH_ADDR;
 	t->flags = flags;
+	if (!dtls)
+		term_dtls_clear(t);
 	w->spec.begin &= w->keep.latched;
 	w->spec.notify = 1 << TERM_ENDED | 1 << TERM_INACTIVE | 1 << TERM_LATCHED;
+	if (dtls)
+		w->spec.notify |= 1 << TERM_UP | 1 << TERM_REFUSED;
 	memcpy(w->spec.keep, &w->keep, sizeof(w->keep));
 }
 
@@ -445,8 +454,50 @@ bool mg_term_read(struct mg_work *k, const struct h248_item *command, bool fresh
 			return false;
 	}
 	w->keep.heard = server_now(k->m->s);
-	settle(w);
+	if ((w->keyed_in || w->keyed_out) && w->keep.rtp != MG_SRTP)
+		return mg_fail(k, MG_VALUE, "a=crypto is for RTP/SAVP and RTP/SAVPF in Local");
+	if (w->srtp.in.set && w->srtp.out.set &&
+	    memcmp(w->srtp.in.master, w->srtp.out.master, sizeof(w->srtp.in.master)) == 0)
+		return mg_fail(k, MG_VALUE, "a=crypto of Local and Remote have the same key");
+	if (w->remote_by &&
+	    (w->remote_by != w->spec.term.transport || w->remote_dtls != (w->keep.rtp == MG_DTLS)))
+		return mg_fail(k, MG_VALUE, "Local and Remote are of two transports");
+	if (w->spec.term.transport == TERM_UDP)
+		settle(w);
+	else
+		settle_stream(w);
 	return true;
+}
+
+bool mg_term_keys_ready(struct mg_work *k, struct context *c, const struct mg_want *w)
+{
+	return (!w->keyed_in && !w->keyed_out) || gate_srtp_reserve(k->m->g, c) ||
+	       mg_fail(k, MG_NO_RESOURCES, "There is no memory for keys");
+}
+
+bool mg_term_keys(struct mg_work *k, struct context *c, uint32_t side, const struct mg_want *w)
+{
+	if (!w->keyed_in && !w->keyed_out)
+		return true;
+	return gate_srtp_set(k->m->g, c, side, &w->srtp) ||
+	       mg_fail(k, MG_NO_RESOURCES, "There is no memory for keys");
+}
+
+/* What a session description of TCP, TLS or DTLS has beside. */
+static void stream_lines(struct mg_work *k, const struct context *c, uint32_t side, char *to,
+			 size_t len)
+{
+	const struct ctl_term *t = &c->term[side].term;
+	char text[FP_TEXT_MAX];
+	struct fingerprint fp;
+
+	snprintf(to, len, "a=setup:%s\r\n",
+		 t->flags & (TERM_CONNECT | TERM_TLS_CLIENT) ? "active" : "passive");
+	if ((t->transport == TERM_TLS || t->flags & TERM_DTLS) &&
+	    gate_fingerprints(k->m->g, c, side, &fp, 1)) {
+		fingerprint_format(&fp, text, sizeof(text));
+		snprintf(to + strlen(to), len - strlen(to), "a=fingerprint:%s\r\n", text);
+	}
 }
 
 void mg_term_put_local(struct mg_work *k, const struct context *c, uint32_t side)
@@ -454,16 +505,18 @@ void mg_term_put_local(struct mg_work *k, const struct context *c, uint32_t side
 	const char *note = (const char *)c->term[side].note,
 		   *tab = memchr(note, '\t', CONTEXT_NOTE_MAX);
 	struct mg_keep keep = mg_keep_get(c, side);
-	char address[ADDR_STR_MAX + 8], text[512];
+	char address[ADDR_STR_MAX + 8], text[512], more[FP_TEXT_MAX + 64] = "";
 	struct sock_addr a;
 
 	if (!tab || !gate_local(k->m->g, c, side, false, &a))
 		return;
+	if (c->term[side].term.transport != TERM_UDP || keep.rtp == MG_DTLS)
+		stream_lines(k, c, side, more, sizeof(more));
 	sdp_address_format(&a.ip, address, sizeof(address));
-	snprintf(text, sizeof(text), "v=0\r\nc=%s\r\nm=%.*s %u %.*s\r\n%s", address,
+	snprintf(text, sizeof(text), "v=0\r\nc=%s\r\nm=%.*s %u %.*s\r\n%s%s", address,
 		 (int)(tab - note), note, be16_get(a.port),
 		 (int)strnlen(tab + 1, (size_t)(note + CONTEXT_NOTE_MAX - tab - 1)), tab + 1,
-		 keep.mux ? "a=rtcp-mux\r\n" : "");
+		 keep.mux ? "a=rtcp-mux\r\n" : "", more);
 	h248_put(&k->o, H248_MEDIA, NULL);
 	h248_open(&k->o);
 	h248_put(&k->o, H248_STREAM, "%u", keep.stream ? keep.stream : 1);

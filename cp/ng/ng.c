@@ -17,7 +17,7 @@ const char *const ng_command_name[NG_COMMANDS] = {
 struct ng_ask {
 	struct ng_ask *next, **at; /* in ng->asks */
 	struct ng *ng;
-	struct ng_pending *pending;
+	struct source_command *pending;
 	struct ng_query *query; /* counters that are waited for */
 	enum ng_command command;
 	bool json;
@@ -55,11 +55,11 @@ json_t *ng_error(const char *why)
 }
 
 /* Writes "cookie SP answer" into ng->out. */
-static size_t encode(struct ng *n, const struct ng_pending *p, const json_t *answer, bool json)
+static size_t encode(struct ng *n, const struct source_command *p, const json_t *answer, bool json)
 {
 	struct wr w = wr_init(n->out, sizeof(n->out));
 	size_t len;
-	const void *cookie = ng_pending_cookie(p, &len);
+	const void *cookie = source_command_cookie(p, &len);
 	json_t *error;
 	struct wr head;
 
@@ -75,13 +75,14 @@ static size_t encode(struct ng *n, const struct ng_pending *p, const json_t *ans
 	return wr_len(&w);
 }
 
-static void send_to(struct ng *n, const struct ng_from *to, const void *p, size_t len, bool text)
+static void send_to(struct ng *n, const struct source_addr *to, const void *p, size_t len,
+		    bool text)
 {
 	/* Where it was asked may be served no more. */
-	if (!to->websocket && n->udp)
+	if (!to->stream && n->udp)
 		datagram_send(n->udp, &to->addr, p, len);
-	else if (to->websocket && n->ws)
-		ng_ws_send(n->ws, to->websocket, p, len, text);
+	else if (to->stream && n->ws)
+		ng_ws_send(n->ws, to->stream, p, len, text);
 }
 
 /* Whether a message is text is in its first byte behind the cookie. */
@@ -96,14 +97,14 @@ void ng_ask_answer(struct ng_ask *ask, json_t *answer)
 {
 	struct ng *n = ask->ng;
 	const char *result = json_string_value(json_object_get(answer, "result"));
-	struct ng_from to = *ng_pending_from(ask->pending);
+	struct source_addr to = *source_command_from(ask->pending);
 	size_t len = encode(n, ask->pending, answer, ask->json);
 
 	if (result && strcmp(result, "error") == 0)
 		n->stats.errors[ask->command]++;
 	json_decref(answer);
-	ng_sources_answered(n->sources, ask->pending, n->out, len, n->s->now_ms);
-	n->stats.kept = ng_sources_kept(n->sources);
+	sources_answered(n->sources, ask->pending, n->out, len, n->s->now_ms);
+	n->stats.kept = sources_kept(n->sources);
 	send_to(n, &to, n->out, len, ask->json);
 	ask_free(ask);
 }
@@ -148,7 +149,7 @@ static bool serve_sdp(struct ng_call *c, const struct ng_flags *f, bool offer)
 static json_t *offer_answer(struct ng *n, const struct ng_flags *f, const struct ng_ask *ask,
 			    const json_t *command)
 {
-	const struct ip_addr *from = &ng_pending_from(ask->pending)->addr.ip;
+	const struct ip_addr *from = &source_command_from(ask->pending)->addr.ip;
 	static struct log_bucket bucket;
 	struct ng_call *c = &n->call;
 	char text[2][LOG_TEXT_MAX];
@@ -156,7 +157,8 @@ static json_t *offer_answer(struct ng *n, const struct ng_flags *f, const struct
 	bool ok;
 
 	c->owner = gate_owner(n->g, from, sizeof(*from));
-	ok = serve_sdp(c, f, ask->command == NG_OFFER) && ng_block_told(n, f, &c->fail);
+	ok = serve_sdp(c, f, ask->command == NG_OFFER) &&
+	     ng_block_told(n, f, ask->command == NG_OFFER, &c->fail);
 	for (uint32_t k = 0; k < SDES_VERDICTS; k++)
 		n->stats.crypto_skipped[k] += c->crypto_skipped[k];
 	if (!ok) {
@@ -238,8 +240,8 @@ static void serve_call(struct ng *n, struct ng_ask *ask, const json_t *command)
 		ng_query(n, &f, ask);
 	else if (ask->command == NG_DELETE)
 		serve_delete(n, &f, ask);
-	else if (ask->command == NG_BLOCK_MEDIA || ask->command == NG_UNBLOCK_MEDIA)
-		ng_ask_answer(ask, ng_block(n, &f, ask->command == NG_BLOCK_MEDIA));
+	else if (ask->command >= NG_BLOCK_MEDIA && ask->command <= NG_UNSILENCE_MEDIA)
+		ng_ask_answer(ask, ng_block(n, &f, ask->command));
 	else
 		ng_ask_answer(ask, offer_answer(n, &f, ask, command));
 	ng_flags_free(&f);
@@ -272,7 +274,7 @@ static void serve(struct ng *n, struct ng_ask *ask, const json_t *command)
 	}
 }
 
-static void begin(struct ng *n, struct ng_pending *p, const void *at, size_t len)
+static void begin(struct ng *n, struct source_command *p, const void *at, size_t len)
 {
 	struct ng_ask *ask = calloc(1, sizeof(*ask));
 	const char *why;
@@ -280,7 +282,7 @@ static void begin(struct ng *n, struct ng_pending *p, const void *at, size_t len
 
 	if (!ask) {
 		n->stats.full++;
-		ng_sources_answered(n->sources, p, NULL, 0, n->s->now_ms);
+		sources_answered(n->sources, p, NULL, 0, n->s->now_ms);
 		return;
 	}
 	*ask = (struct ng_ask){ .ng = n, .pending = p, .command = NG_OTHER, .next = n->asks };
@@ -302,40 +304,36 @@ bool ng_allowed(const struct ng *n, const struct ip_addr *ip)
 {
 	const struct config_gateway *g = &n->s->conf->gateway;
 
-	for (uint16_t i = 0; i < g->n_ng_allow; i++) {
-		if (ip_in_prefix(ip, &g->ng_allow[i]))
-			return true;
-	}
-	return false;
+	return ip_in_prefixes(ip, g->ng_allow, g->n_ng_allow);
 }
 
-void ng_take(struct ng *n, const struct ng_from *from, const void *p, size_t len)
+void ng_take(struct ng *n, const struct source_addr *from, const void *p, size_t len)
 {
 	const char *text = p, *space = len ? memchr(text, ' ', len) : NULL;
-	struct ng_pending *pending;
+	struct source_command *pending;
 	const void *answer;
 	size_t n_answer;
 
-	if (!space || space == text || space - text > NG_COOKIE_MAX) {
+	if (!space || space == text || space - text > SOURCE_COOKIE_MAX) {
 		n->stats.bad++;
 		return;
 	}
-	switch (ng_sources_take(n->sources, from, text, (size_t)(space - text), n->s->now_ms,
-				&pending, &answer, &n_answer)) {
-	case NG_NEW:
+	switch (sources_take(n->sources, from, text, (size_t)(space - text), n->s->now_ms, &pending,
+			     &answer, &n_answer)) {
+	case SOURCE_NEW:
 		begin(n, pending, space + 1, len - (size_t)(space + 1 - text));
 		break;
-	case NG_AGAIN:
+	case SOURCE_AGAIN:
 		n->stats.again++;
 		send_to(n, from, answer, n_answer, is_text(answer, n_answer));
 		break;
-	case NG_UNDER_WAY:
+	case SOURCE_UNDER_WAY:
 		n->stats.again++;
 		break;
-	case NG_RATE:
+	case SOURCE_RATE:
 		n->stats.rate++;
 		break;
-	case NG_FULL:
+	case SOURCE_FULL:
 		n->stats.full++;
 		break;
 	}
@@ -359,7 +357,8 @@ static struct ng *ng_create(const struct server *s, struct gateway *g)
 	rand_bytes(&n->call.self, sizeof(n->call.self));
 	n->call.s = s;
 	n->call.g = g;
-	n->sources = ng_sources_open(s->conf->gateway.ng_rate, NG_KEPT_MS, &key);
+	n->stats.kept_max = SOURCES_KEPT_MAX;
+	n->sources = sources_open(s->conf->gateway.ng_rate, NG_KEPT_MS, &key);
 	if (n->sources)
 		return n;
 	free(n);
@@ -412,7 +411,7 @@ void ng_finish(struct ng *n, bool apply)
 	if (n->ws_moves)
 		ws_take(n, apply);
 	if (apply)
-		ng_sources_rate(n->sources, n->s->conf->gateway.ng_rate);
+		sources_rate(n->sources, n->s->conf->gateway.ng_rate);
 }
 
 bool ng_served(const struct ng *n)
@@ -456,6 +455,6 @@ void ng_stop(struct ng *n)
 	datagram_close(n->udp);
 	ng_ws_close(n->ws);
 	ng_dialogues_close(n->dialogues);
-	ng_sources_close(n->sources);
+	sources_close(n->sources);
 	free(n);
 }

@@ -14,16 +14,20 @@
 struct ng;
 
 /* Commands and their names; the last is what is not served, or no bencode or JSON. */
-#define NG_COMMAND_LIST(C)                \
-	C(PING, "ping")                   \
-	C(OFFER, "offer")                 \
-	C(ANSWER, "answer")               \
-	C(DELETE, "delete")               \
-	C(QUERY, "query")                 \
-	C(LIST, "list")                   \
-	C(STATISTICS, "statistics")       \
-	C(BLOCK_MEDIA, "block-media")     \
-	C(UNBLOCK_MEDIA, "unblock-media") \
+#define NG_COMMAND_LIST(C)                    \
+	C(PING, "ping")                       \
+	C(OFFER, "offer")                     \
+	C(ANSWER, "answer")                   \
+	C(DELETE, "delete")                   \
+	C(QUERY, "query")                     \
+	C(LIST, "list")                       \
+	C(STATISTICS, "statistics")           \
+	C(BLOCK_MEDIA, "block-media")         \
+	C(UNBLOCK_MEDIA, "unblock-media")     \
+	C(BLOCK_DTMF, "block-DTMF")           \
+	C(UNBLOCK_DTMF, "unblock-DTMF")       \
+	C(SILENCE_MEDIA, "silence-media")     \
+	C(UNSILENCE_MEDIA, "unsilence-media") \
 	C(OTHER, "other")
 
 enum ng_command {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Answers: with them holds what was offered, and what an offer replaces is over. */
+#include "ng_bundle.h"
 #include "ng_spec.h"
 
 #include <stdio.h>
@@ -27,6 +28,7 @@ static bool answer_offerer(struct ng_call *c, int i, uint64_t *note, bool check)
 {
 	const struct ng_media *m = &c->media[i];
 	struct context *x = c->context[i];
+	struct ctl_term was;
 	struct term_spec w;
 	struct ng_note n;
 
@@ -54,7 +56,10 @@ static bool answer_offerer(struct ng_call *c, int i, uint64_t *note, bool check)
 		ng_spec_flag(&w.term, TERM_ICE,
 			     ng_note_get(*note, NG_NOTE_OFFER_ICE + c->to, 1) &&
 				 !(c->f->flags & NG_ICE_REMOVE));
+		was = w.term;
 		ng_srtp_spec(c, i, c->to, &w.term);
+		if (ng_dtls_again(&was, &w.term))
+			ng_spec_dtls_again(&w);
 		ng_spec_latch(c, &w, c->to, note);
 	}
 	return answer_set(c, x, c->to, &w, check);
@@ -261,7 +266,8 @@ bool ng_call_answer(struct ng_call *c, const struct ng_flags *f)
 		return ng_call_refuse(c, GATE_BAD, "Unknown call-id");
 	ng_call_each(c, answer_protection);
 	/* One that is refused changes nothing. */
-	if (!ng_call_certified(c) || !ng_call_each(c, answer_may) || !ng_call_each(c, answer_media))
+	if (!ng_call_certified(c) || !ng_call_each(c, answer_may) ||
+	    !ng_call_each(c, answer_media) || !ng_bundle_set(c))
 		return false;
 	ng_call_spare(c);
 	for (int i = 0; i < SDP_MEDIA_MAX; i++)

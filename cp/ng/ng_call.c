@@ -322,7 +322,7 @@ void ng_call_begin(struct ng_call *c, const struct ng_flags *f, bool offer)
 	c->offer = offer;
 	c->n_over = 0;
 	c->n_refused = 0;
-	c->fail = (struct gate_fail){ GATE_OK, "" };
+	c->fail = (struct gate_fail){ 0 };
 	memset(c->context, 0, sizeof(c->context));
 	memset(c->note, 0, sizeof(c->note));
 	memset(c->added, 0, sizeof(c->added));

@@ -37,6 +37,8 @@ struct ng_keep {
 	char mid[NG_MID_MAX]; /* by which it knows the m-line; "": it has none */
 	uint8_t bundle;	      /* the m-line's place in what it offered as a bundle; 0: in none */
 	bool trickles;	      /* it adds candidates */
+	bool accepts;	      /* its bundle may be one transport */
+	uint8_t dtls;	      /* counts its associations with us that followed another */
 	/* What it was told last, of all m-lines: the version in o=, and a hash; 0: not counted. */
 	uint32_t digest;
 	uint64_t version;
@@ -99,6 +101,7 @@ enum ng_note_bits {
 	NG_NOTE_FORKED = 58,  /* its offer has answers of several branches */
 	NG_NOTE_FINAL = 59,   /* the one that holds is final: its response said so */
 	NG_NOTE_BLOCKED = 60, /* a bit a side: nothing it sends passes, until it is unblocked */
+	NG_NOTE_EVENTS = 62,  /* a bit a side: nor do its telephone events, likewise */
 };
 
 static inline uint32_t ng_note_get(uint64_t note, uint32_t bit, uint32_t bits)

@@ -27,10 +27,11 @@ void ng_dtls_read(struct ng_dtls *d, const struct ng_call *c, int i);
  * which stays what it was, or is as passive says. Without a fingerprint nothing begins.
  */
 void ng_dtls_term(struct ctl_term *t, const struct ng_dtls *d, bool answered, bool passive);
-/* A termination that has none, or whose remote is yet to be told of it. */
-void ng_dtls_clear(struct ctl_term *t);
 
-/* a=setup and a=fingerprint for the side that gets the SDP. */
+/* Whether what a remote says now means another association than what it said before (RFC 8842 4).
+ */
+bool ng_dtls_again(const struct ctl_term *was, const struct ctl_term *t);
+/* a=setup, a=fingerprint and a=tls-id for the side that gets the SDP. */
 void ng_dtls_write(const struct ng_call *c, int i, struct wr *w);
 
 #endif

@@ -196,8 +196,12 @@ static bool take_sdp(struct ng_flags *f, const char *key, const json_t *v, const
 
 static bool take_proto(struct ng_flags *f, const char *key, const json_t *v, const struct config *c)
 {
+	const bool good = take_text(f, key, v, CTL_NAME_MAX, &f->proto);
+
 	(void)c;
-	return take_text(f, key, v, CTL_NAME_MAX, &f->proto);
+	if (good && strcmp(f->proto, "accept") == 0)
+		f->proto = NULL;
+	return good;
 }
 
 static bool take_address(struct ng_flags *f, const char *key, const json_t *v, struct ip_addr *ip)
@@ -215,6 +219,13 @@ static bool take_media_address(struct ng_flags *f, const char *key, const json_t
 	(void)c;
 	f->has_address = true;
 	return take_address(f, key, v, &f->address);
+}
+
+static bool take_party(struct ng_flags *f, const char *key, const json_t *v, const struct config *c)
+{
+	(void)c;
+	f->has_party = true;
+	return take_address(f, key, v, &f->party);
 }
 
 /* ["IP4", "192.0.2.1"], or the address alone. */
@@ -495,6 +506,7 @@ static take_fn *const takes[NG_TAKES] = {
 	[NG_TAKE_PROTO] = take_proto,
 	[NG_TAKE_SOURCE] = take_source,
 	[NG_TAKE_ADDRESS] = take_media_address,
+	[NG_TAKE_PARTY] = take_party,
 	[NG_TAKE_DIRECTION] = take_direction,
 	[NG_TAKE_INTERFACE_FROM] = take_interface_from,
 	[NG_TAKE_INTERFACE_TO] = take_interface_to,
@@ -542,6 +554,8 @@ bool ng_flags_read(struct ng_flags *f, const json_t *command, const struct confi
 	}
 	if (f->flags & NG_WEBRTC && !f->proto)
 		f->proto = "UDP/TLS/RTP/SAVPF";
+	if (f->sdp_flags & NG_SDP_PROVISIONAL && (!f->code || f->code >= 200))
+		f->code = NG_CODE_PROVISIONAL;
 	return true;
 }
 

@@ -42,10 +42,11 @@ enum ng_flag {
 	NG_DIRECTIONAL = 1 << 27,   /* of what is blocked: what from-tag's side sends, alone */
 	NG_DROP = 1 << 28,	    /* nothing passes in the call from now on */
 	NG_DROP_STOP = 1 << 29,	    /* it does again */
+	NG_NO_EVENTS = 1 << 30,	    /* telephone events of who sends it do not pass from now on */
 	NG_TO_TAG = 1 << 26,	    /* to-tag counts in a delete, too, where rtpp-flags are given */
 };
 
-/* How SDP for WebRTC is written and answered. */
+/* How SDP is read, written and answered. */
 enum ng_sdp_flag {
 	NG_SDP_BUNDLE = 1 << 0,	   /* offer a bundle */
 	NG_SDP_UNBUNDLED = 1 << 1, /* an offer's bundle is not answered */
@@ -55,6 +56,8 @@ enum ng_sdp_flag {
 	NG_SDP_FRAGMENT = 1 << 5,   /* it is a fragment, of candidates */
 	NG_SDP_VERSION = 1 << 6,    /* the version in o= is ours */
 	NG_SDP_VERSION_FORCE = 1 << 7,
+	NG_SDP_PROVISIONAL = 1 << 8, /* an answer that is not final, whatever its code */
+	NG_SDP_ACCEPT = 1 << 9,	     /* the bundle of an offer is taken as one transport */
 };
 
 /* What is to become of an attribute in the SDP for the other side. */
@@ -98,6 +101,7 @@ struct ng_suites {
 
 enum {
 	NG_NOT_GIVEN = -1,
+	NG_CODE_PROVISIONAL = 183,
 	NG_DELAY_MAX = 3600, /* seconds */
 };
 
@@ -132,6 +136,8 @@ struct ng_flags {
 	struct ip_addr source;
 	bool has_address; /* media-address: what SDP shows in place of ours */
 	struct ip_addr address;
+	bool has_party; /* address: of who is meant, in SDP */
+	struct ip_addr party;
 	struct {
 		enum ng_codec_op op;
 		const char *name;

@@ -25,16 +25,28 @@ static bool read_rtpmap(struct sdp_text v, struct ctl_format *f)
 	return codec != CODEC_NONE;
 }
 
+static bool is_event(const struct ctl_format *f)
+{
+	return f->codec == CODEC_EVENT || f->codec == CODEC_EVENT_16000 ||
+	       f->codec == CODEC_EVENT_48000;
+}
+
+/* If there are too many, events have the last places: they may be blocked. */
 void ng_formats_read(const struct sdp *s, int i, struct ctl_format format[CTL_FORMATS_MAX])
 {
 	struct sdp_text v;
-	uint32_t n = 0;
+	uint32_t n = 0, last = CTL_FORMATS_MAX;
+	struct ctl_format f;
 	int line;
 
-	for (line = sdp_attr(s, i, "rtpmap", 0, &v); line >= 0 && n < CTL_FORMATS_MAX;
+	for (line = sdp_attr(s, i, "rtpmap", 0, &v); line >= 0;
 	     line = sdp_attr(s, i, "rtpmap", line + 1, &v)) {
-		if (v.at && read_rtpmap(v, &format[n]))
-			n++;
+		if (!v.at || !read_rtpmap(v, &f))
+			continue;
+		if (n < CTL_FORMATS_MAX)
+			format[n++] = f;
+		else if (is_event(&f) && last > CTL_FORMATS_MAX / 2)
+			format[--last] = f;
 	}
 	if (n < CTL_FORMATS_MAX)
 		memset(&format[n], 0, (CTL_FORMATS_MAX - n) * sizeof(format[0]));

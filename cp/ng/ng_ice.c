@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ng_ice.h"
 
+#include "ng_bundle.h"
 #include "ng_sdp.h"
 
 bool ng_ice_is_of(const struct sdp_line *l)
@@ -52,12 +53,16 @@ void ng_ice_write_session(const struct ng_call *c, struct wr *w)
 /* RFC 8839 5.1: host candidates of a lite agent, whose one address has the highest priority. */
 void ng_ice_write(const struct ng_call *c, int i, struct wr *w, bool rtcp)
 {
-	const struct ctl_term *t = &c->context[i]->term[c->to].term;
+	const struct context *by = ng_bundle_carrier(c, c->context[i], c->to);
+	const struct ctl_term *t = &by->term[c->to].term;
 	char text[ADDR_STR_MAX];
 	struct sock_addr a;
 
 	sdp_put(w, "a=ice-ufrag:%.*s", (int)sizeof(t->ufrag), t->ufrag);
 	sdp_put(w, "a=ice-pwd:%.*s", (int)sizeof(t->pwd), t->pwd);
+	/* Candidates of a bundle are told once (RFC 8829 5.3.1). */
+	if (by != c->context[i])
+		return;
 	for (uint32_t part = 0; part <= rtcp; part++) {
 		if (!ng_local(c, i, part, &a))
 			continue;

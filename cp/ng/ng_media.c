@@ -174,6 +174,7 @@ static void read_mid(struct look *l)
 	m->mid[mid.len] = '\0';
 	if (!(l->f->sdp_flags & NG_SDP_UNBUNDLED))
 		m->bundle = place_of(l->s, mid);
+	m->accepts = l->f->sdp_flags & NG_SDP_ACCEPT;
 }
 
 /* ---- ICE ---- */

@@ -77,6 +77,7 @@ struct ng_media {
 	struct fingerprint fingerprint[CTL_FINGERPRINTS_MAX];
 	char mid[NG_MID_MAX];	  /* "": it has none */
 	uint8_t bundle;		  /* its place in the sender's group BUNDLE, from 1; 0: in none */
+	bool accepts;		  /* flags take that as one transport */
 	struct ng_cryptos crypto; /* of RTP: lines that can be used */
 	struct ctl_format format[CTL_FORMATS_MAX]; /* of RTP */
 	/* a=path of MSRP, if it is to be changed: the parts that are (RFC 4975 8.2) */

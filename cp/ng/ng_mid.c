@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ng_mid.h"
 
+#include "ng_bundle.h"
 #include "ng_sdp.h"
 
 #include <stdio.h>
@@ -130,6 +131,16 @@ void ng_mid_write_bundle(const struct ng_call *c, struct wr *w)
 		best = place;
 		first = i;
 	}
-	if (first >= 0)
-		sdp_put(w, "a=group:BUNDLE %s", c->mid[first]);
+	if (first < 0)
+		return;
+	wr_bytes(w, "a=group:BUNDLE ", strlen("a=group:BUNDLE "));
+	wr_bytes(w, c->mid[first], strlen(c->mid[first]));
+	for (int i = 0; i < c->sdp.n_media; i++) {
+		if (i == first || !place_told(c, i) || !c->mid[i][0] ||
+		    !ng_bundle_told(c, first, i))
+			continue;
+		wr_u8(w, ' ');
+		wr_bytes(w, c->mid[i], strlen(c->mid[i]));
+	}
+	sdp_put(w, "%s", "");
 }

@@ -3,9 +3,9 @@
 #define FL_CP_NG_NG_MID_H
 
 /*
- * Names of m-lines (RFC 5888) and their group BUNDLE (RFC 9143). Each m-line has a port of its own
- * here, so a bundle of ours has one: who offers several is answered by the first that is served,
- * and the others that had a port are moved out of it. That is what any offerer has to take.
+ * Names of m-lines (RFC 5888) and their group BUNDLE (RFC 9143): of those that are one transport
+ * (ng_bundle.h). Without any, who offers several is answered by the first that is served, and the
+ * others that had a port are moved out of it. That is what any offerer has to take.
  */
 #include "../../lib/cursor.h"
 #include "ng_call.h"

@@ -3,6 +3,7 @@
  * Offers. What may be refused comes first, and takes nothing from what there is: contexts that are
  * new, with their ports, and whether the old ones may change. Then nothing can fail any more.
  */
+#include "ng_bundle.h"
 #include "ng_spec.h"
 
 #include <stdio.h>
@@ -113,9 +114,23 @@ static void keep_as_before(struct term_spec *w, const struct term_spec *old, boo
 	if (!same) {
 		memset(keep.mid, 0, sizeof(keep.mid));
 		keep.bundle = 0;
+		keep.accepts = false;
+		keep.dtls = 0;
 		keep.trickles = false;
 	}
 	memcpy(w->keep, &keep, sizeof(keep));
+}
+
+/* Who is silent is so in every m-line, whichever was there when it was told. */
+static uint16_t side_silent(const struct ng_call *c, uint32_t side)
+{
+	uint16_t flags = 0;
+
+	for (int k = 0; k < SDP_MEDIA_MAX; k++) {
+		flags |= c->context[k] ? c->context[k]->term[side].term.flags : 0;
+		flags |= c->former[k] ? c->former[k]->term[side].term.flags : 0;
+	}
+	return flags & TERM_SILENT;
 }
 
 /* Sides as the call has them already, and what they said of themselves. */
@@ -133,6 +148,7 @@ static void spec_as_before(struct ng_call *c, int i, struct term_spec w[2])
 		w[side].term.dscp = old.term.dscp;
 		keep_as_before(&w[side], &old, c->former[i] != NULL);
 		w[side].term.flags |= old.term.flags & TERM_TLS_CLIENT; /* if it was told */
+		w[side].term.flags |= side_silent(c, side);
 		memcpy(w[side].tag, old.tag, sizeof(old.tag));
 	}
 	/* Another m-line's transports are of use where it is of the same kind itself. */
@@ -180,7 +196,12 @@ static bool offer_new(struct ng_call *c, int i)
 	spec_other(c, i, &w[c->to], true);
 	offer_note(c, w, &c->note[i]);
 	ng_call_plan(c, i, m->halted, &plan);
+	plan.near = ng_bundle_near(c, m);
 	c->context[i] = gate_add(c->g, &plan, &w[0], &w[1], &c->fail);
+	if (!c->context[i] && plan.near && c->fail.error == GATE_FULL) {
+		plan.near = NULL;
+		c->context[i] = gate_add(c->g, &plan, &w[0], &w[1], &c->fail);
+	}
 	c->added[i] = c->context[i] != NULL;
 	return c->added[i];
 }

@@ -7,18 +7,21 @@
 #include "ng_call.h"
 #include "ng_codec.h"
 #include "ng_dialogue.h"
-#include "ng_source.h"
+#include "../sources.h"
 #include "../datagram.h"
 
 struct ng_ws;
 struct ng_ask;
 
-enum { NG_MESSAGE_MAX = DATAGRAM_MAX };
+enum {
+	NG_MESSAGE_MAX = DATAGRAM_MAX,
+	NG_KEPT_MS = 10000, /* an answer is kept, as rtpengine does */
+};
 
 struct ng {
 	const struct server *s;
 	struct gateway *g;
-	struct ng_sources *sources;
+	struct sources *sources;
 	struct event_base *base;
 	struct datagram *udp; /* NULL: not served */
 	struct ng_ws *ws;
@@ -39,7 +42,7 @@ struct ng {
 /* Whether a source may send commands. */
 bool ng_allowed(const struct ng *n, const struct ip_addr *ip);
 /* A command, cookie and all. Its answer may come at once or later. */
-void ng_take(struct ng *n, const struct ng_from *from, const void *p, size_t len);
+void ng_take(struct ng *n, const struct source_addr *from, const void *p, size_t len);
 
 /* A command under way: answered once, now or later, with a dictionary that is taken. */
 void ng_ask_answer(struct ng_ask *ask, json_t *answer);
@@ -56,9 +59,10 @@ json_t *ng_statistics(const struct ng *n);
 
 /* ---- ng_block.c ---- */
 
-json_t *ng_block(struct ng *n, const struct ng_flags *f, bool block);
+/* command: one of the six that block or silence, or no more. */
+json_t *ng_block(struct ng *n, const struct ng_flags *f, enum ng_command command);
 /* What flags of an offer or answer say of it, for all of its call. */
-bool ng_block_told(struct ng *n, const struct ng_flags *f, struct gate_fail *fail);
+bool ng_block_told(struct ng *n, const struct ng_flags *f, bool offer, struct gate_fail *fail);
 
 /* Counters under way, which belong to an ask. */
 struct ng_query;

@@ -2,6 +2,7 @@
 /* The SDP for the other side: what the gateway stands for is changed, all else stays. */
 #include "ng_sdp.h"
 
+#include "ng_bundle.h"
 #include "ng_format.h"
 #include "ng_ice.h"
 #include "ng_mid.h"
@@ -38,7 +39,8 @@ static bool keys_apart(const struct ng_call *c)
 
 bool ng_local(const struct ng_call *c, int i, bool above, struct sock_addr *a)
 {
-	if (!c->context[i] || !gate_local(c->g, c->context[i], c->to, false, a))
+	if (!c->context[i] ||
+	    !gate_local(c->g, ng_bundle_carrier(c, c->context[i], c->to), c->to, false, a))
 		return false;
 	if (above)
 		a->port = be16_make((uint16_t)(be16_get(a->port) + 1));

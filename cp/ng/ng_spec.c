@@ -49,7 +49,17 @@ void ng_spec_sender(const struct ng_media *m, bool offer, struct term_spec *w)
 	if (offer || m->mid[0])
 		memcpy(keep.mid, m->mid, sizeof(keep.mid));
 	keep.bundle = m->bundle;
+	keep.accepts = !offer || m->accepts;
 	keep.trickles = m->trickles;
+	memcpy(w->keep, &keep, sizeof(keep));
+}
+
+void ng_spec_dtls_again(struct term_spec *w)
+{
+	struct ng_keep keep;
+
+	memcpy(&keep, w->keep, sizeof(keep));
+	keep.dtls++;
 	memcpy(w->keep, &keep, sizeof(keep));
 }
 
@@ -234,8 +244,12 @@ void ng_spec_refuse(struct term_spec *w, uint32_t side, uint64_t *note)
 
 uint16_t ng_spec_gate(uint16_t flags, uint32_t side, uint64_t note)
 {
-	return ng_note_get(note, NG_NOTE_BLOCKED + side, 1) ? flags & (uint16_t)~TERM_IN
-							    : flags | TERM_IN;
+	flags &= (uint16_t) ~(TERM_IN | TERM_NO_EVENTS);
+	if (!ng_note_get(note, NG_NOTE_BLOCKED + side, 1))
+		flags |= TERM_IN;
+	if (ng_note_get(note, NG_NOTE_EVENTS + side, 1))
+		flags |= TERM_NO_EVENTS;
+	return flags;
 }
 
 void ng_spec_revive(struct term_spec *w, uint32_t side, uint64_t *note)

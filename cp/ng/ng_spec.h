@@ -16,6 +16,8 @@ void ng_spec_common(const struct ng_call *c, struct term_spec *w, uint32_t side)
 void ng_spec_family(const struct ng_call *c, const struct ng_media *m, struct term_spec *w);
 /* What is kept of the sender of an offer or an answer: its name of the m-line, its bundle. */
 void ng_spec_sender(const struct ng_media *m, bool offer, struct term_spec *w);
+/* Another association of DTLS begins: it has another name (RFC 8842). */
+void ng_spec_dtls_again(struct term_spec *w);
 /* The name that flags give to who sends the message. */
 void ng_spec_label(const struct ng_call *c, struct term_spec *w);
 /* Events tell controllers of connections; of datagrams there is nothing to wait for. */

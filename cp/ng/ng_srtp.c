@@ -2,6 +2,7 @@
 #include "ng_srtp.h"
 
 #include "ng_call.h"
+#include "../../lib/term.h"
 
 #include <string.h>
 
@@ -41,6 +42,25 @@ static bool may_end(const struct context *x)
 static bool ends_now(const struct context *x)
 {
 	return x && ng_in_force(x) && may_end(x);
+}
+
+/* What a side says is replaced by silence: nothing can be put into what passes sealed. */
+static bool is_silenced(const struct ng_call *c)
+{
+	for (int k = 0; k < SDP_MEDIA_MAX; k++) {
+		for (int side = 0; side < 2; side++) {
+			if ((c->context[k] && c->context[k]->term[side].term.flags & TERM_SILENT) ||
+			    (c->former[k] && c->former[k]->term[side].term.flags & TERM_SILENT))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Whether it has to, where both sides have it. */
+static bool must_end(const struct ng_call *c, int i)
+{
+	return c->f->srtp & NG_RECRYPT || ends_now(c->context[i]) || is_silenced(c);
 }
 
 /* A key of ours for a side: the one that it has, as long as suite and parameters stay. */
@@ -123,7 +143,8 @@ static void offer_passes(struct ng_call *c, int i, bool srtp)
 	struct ng_srtp *s = &c->srtp[i];
 	bool adds = c->f->srtp & NG_OSRTP_OFFER;
 
-	s->drops = c->f->srtp & NG_SDES_OFF;
+	/* RTP that may become SRTP (RFC 8643) stays RTP, if it is to be silent. */
+	s->drops = c->f->srtp & NG_SDES_OFF || (!srtp && is_silenced(c));
 	s->offer.passes = !s->drops;
 	if (srtp && s->drops && !keyed)
 		ng_call_media_refuse(c, i, "m-line %d: SRTP without SDES is not served", i + 1);
@@ -165,8 +186,7 @@ static void offer_dtls(struct ng_call *c, int i, bool from, bool to, const struc
 static bool dtls_passes(const struct ng_call *c, int i, const struct ng_proto *mine,
 			const struct ng_proto *to)
 {
-	return mine->protection == NG_DTLS && to->protection == NG_DTLS &&
-	       !(c->f->srtp & NG_RECRYPT) && !ends_now(c->context[i]);
+	return mine->protection == NG_DTLS && to->protection == NG_DTLS && !must_end(c, i);
 }
 
 void ng_srtp_offer(struct ng_call *c, int i, const struct ng_proto *to)
@@ -185,8 +205,7 @@ void ng_srtp_offer(struct ng_call *c, int i, const struct ng_proto *to)
 		offer_dtls(c, i, dtls_is(c, i, mine), to->protection == NG_DTLS, mine, to);
 		return;
 	}
-	s->ends = srtp_is(mine) != srtp_is(to) ||
-		  (srtp_is(mine) && (c->f->srtp & NG_RECRYPT || ends_now(c->context[i])));
+	s->ends = srtp_is(mine) != srtp_is(to) || (srtp_is(mine) && must_end(c, i));
 	if (s->ends)
 		offer_ends(c, i, srtp_is(mine), srtp_is(to));
 	else
@@ -386,7 +405,7 @@ void ng_srtp_spec(const struct ng_call *c, int i, uint32_t side, struct ctl_term
 		return;
 	t->flags = s->side[side] ? t->flags | TERM_SRTP : t->flags & (uint16_t)~TERM_SRTP;
 	if (!s->dtls[side]) {
-		ng_dtls_clear(t);
+		term_dtls_clear(t);
 		return;
 	}
 	t->flags |= TERM_DTLS;

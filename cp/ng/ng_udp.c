@@ -8,7 +8,7 @@
 
 static void received(void *arg, const struct sock_addr *addr, const char *p, size_t len)
 {
-	const struct ng_from from = { .addr = *addr };
+	const struct source_addr from = { .addr = *addr };
 	struct ng *n = arg;
 
 	if (!ng_allowed(n, &from.addr.ip))

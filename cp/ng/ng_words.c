@@ -59,6 +59,7 @@ static const struct ng_word flag_words[] = {
 	SERVED("loop-protect", NG_LOOP_PROTECT),
 	SERVED("fatal", NG_FATAL),
 	SERVED("directional", NG_DIRECTIONAL),
+	SERVED("block-DTMF", NG_NO_EVENTS),
 	{ .name = "WebRTC",
 	  .effect = NG_SERVED,
 	  .set = WEBRTC,
@@ -97,8 +98,8 @@ static const struct ng_word flag_words[] = {
 	HARMLESS("port-latching"),
 	HARMLESS("no-port-latching"),
 	HARMLESS("original-sendrecv"),
+	SDP("provisional", NG_SDP_PROVISIONAL),
 	/* An answer of another to-tag is a branch of its own; counters are told always. */
-	HARMLESS("provisional"),
 	HARMLESS("new-branch"),
 	HARMLESS("fast"),
 	/* Words of rtpproxy. */
@@ -129,9 +130,7 @@ static const struct ng_word flag_words[] = {
 	HARMLESS("inject-DTMF"),
 	/* Of commands and services that are not here. */
 	HARMLESS("all"),
-	HARMLESS("egress"),
 	HARMLESS("block-short"),
-	HARMLESS("block-egress"),
 	HARMLESS("from-tags-*"),
 	HARMLESS("bidirectional"),
 	HARMLESS("inactive"),
@@ -147,10 +146,12 @@ static const struct ng_word flag_words[] = {
 	HARMLESS("skip-recording-db"),
 	HARMLESS("recording-vsc"),
 	HARMLESS("recording-announcement"),
+	/* What would be sent is to be blocked, not what comes. */
+	REFUSED("egress"),
+	REFUSED("block-egress"),
 	REFUSED("record-call"),
 	REFUSED("always-transcode"),
 	REFUSED("force-transcoding"),
-	REFUSED("block-DTMF"),
 	END,
 };
 
@@ -179,8 +180,9 @@ static const struct ng_word ice_words[] = {
 	SERVED("optional", NG_ICE_DEFAULT),
 	SDP("trickle", NG_SDP_TRICKLE),
 	SDP("ice2", NG_SDP_ICE2),
+	/* Candidates of the other side that would leave us out are never passed on. */
+	SERVED("force-relay", NG_ICE_DEFAULT),
 	HARMLESS("lite-*"), /* we always are */
-	REFUSED("force-relay"),
 	END,
 };
 
@@ -221,6 +223,10 @@ static const struct ng_word sdes_words[] = {
 	SRTP("unencrypted-srtcp", NG_SDES_CLEAR_RTCP),
 	SRTP_TAKES("encrypted-srtp", NG_SDES_CLEAR_RTP),
 	SRTP_TAKES("encrypted-srtcp", NG_SDES_CLEAR_RTCP),
+	SRTP("UNENCRYPTED-SRTP", NG_SDES_CLEAR_RTP),
+	SRTP("UNENCRYPTED-SRTCP", NG_SDES_CLEAR_RTCP),
+	SRTP_TAKES("ENCRYPTED-SRTP", NG_SDES_CLEAR_RTP),
+	SRTP_TAKES("ENCRYPTED-SRTCP", NG_SDES_CLEAR_RTCP),
 	SRTP("prefer", NG_SDES_PREFER),
 	SRTP("priority", NG_SDES_PREFER),
 	/* Keys end with "=" as RFC 4568 has it, those that are the same go on, and what is not
@@ -229,6 +235,8 @@ static const struct ng_word sdes_words[] = {
 	HARMLESS("static"),
 	HARMLESS("unauthenticated-srtp"),
 	HARMLESS("authenticated-srtp"),
+	HARMLESS("UNAUTHENTICATED-SRTP"),
+	HARMLESS("AUTHENTICATED-SRTP"),
 	END,
 };
 
@@ -243,11 +251,10 @@ static const struct ng_word osrtp_words[] = {
 	END,
 };
 
-/* Each m-line has a port of its own, so a bundle has one. Who offers one is answered by it. */
+/* Without these who offers a bundle is answered by one of its first m-line alone. */
 static const struct ng_word bundle_words[] = {
-	SDP("offer", NG_SDP_BUNDLE),  SDP("require", NG_SDP_BUNDLE),
-	SDP("strict", NG_SDP_BUNDLE), SDP("reject", NG_SDP_UNBUNDLED),
-	HARMLESS("accept"),	      END,
+	SDP("offer", NG_SDP_BUNDLE),  SDP("require", NG_SDP_BUNDLE),   SDP("strict", NG_SDP_BUNDLE),
+	SDP("accept", NG_SDP_ACCEPT), SDP("reject", NG_SDP_UNBUNDLED), END,
 };
 
 /* Its datagrams pass. */
@@ -284,7 +291,16 @@ static const struct ng_word echo_words[] = {
 	END,
 };
 
-static const struct ng_word security_words[] = { HARMLESS("off"), REFUSED("*"), END };
+/* What blocks events drops them. */
+static const struct ng_word security_words[] = {
+	HARMLESS("off"),
+	HARMLESS("drop"),
+	REFUSED("*"),
+	END,
+};
+
+/* Digits that begin or end it are not looked for. */
+static const struct ng_word trigger_words[] = { HARMLESS("off"), REFUSED("*"), END };
 
 #define KEY_SERVED(name, take, values)                        \
 	{                                                     \
@@ -314,7 +330,7 @@ const struct ng_key ng_keys[] = {
 	KEY_SERVED("transport-protocol", PROTO,
 		   "`RTP/AVP`, `RTP/AVPF`, `RTP/SAVP`, `RTP/SAVPF`, `UDP/TLS/RTP/SAVP`, "
 		   "`UDP/TLS/RTP/SAVPF`; ours: `TCP/MSRP`, `TCP/TLS/MSRP`, "
-		   "`TCP/BFCP`, `TCP/TLS/BFCP`"),
+		   "`TCP/BFCP`, `TCP/TLS/BFCP`; `accept`: what was offered, as without"),
 	KEY_SERVED("address-family", FAMILY, "`IP4`, `IP6`: of our address for who gets the offer"),
 	KEY_SERVED("media-address", ADDRESS, "what SDP shows in place of our address"),
 	KEY_SERVED("TOS", TOS, "DSCP of packets to both sides, as the byte it is part of"),
@@ -341,8 +357,10 @@ const struct ng_key ng_keys[] = {
 	    "`add`, `remove`, and `substitute` of pairs"),
 	KEY_SERVED("label", LABEL,
 		   "text of up to 31 bytes: a name for who sends the offer or answer, which "
-		   "`query` tells; of `block media` and `unblock media`, who is meant"),
+		   "`query` tells; of commands that block and unblock, who is meant"),
 	KEY_SERVED("from-label", LABEL, "the same"),
+	KEY_SERVED("address", PARTY,
+		   "of commands that block and silence: whose SDP has that address is meant"),
 	KEY_SERVED("rtpp-flags", RTPP, "text: all of these as words, `key=value` and `key=[a b]`"),
 	KEY_OF_WORDS("flags", flag_words),
 	KEY_OF_WORDS("replace", replace_words),
@@ -359,7 +377,7 @@ const struct ng_key ng_keys[] = {
 	KEY_OF_WORDS("drop-traffic", traffic_words),
 	KEY_OF_WORDS("media-echo", echo_words),
 	KEY_OF_WORDS("DTMF-security", security_words),
-	KEY_OF_WORDS("DTMF-security-trigger", security_words),
+	KEY_OF_WORDS("DTMF-security-trigger", trigger_words),
 	KEY_HARMLESS("DTLS-fingerprint", "a hash"),
 	KEY_HARMLESS("ICE-lite", "any: it always is"),
 	KEY_HARMLESS("set-label", "of commands that are not here"),
@@ -373,7 +391,6 @@ const struct ng_key ng_keys[] = {
 	KEY_HARMLESS("inbound-peer", "an address"),
 	KEY_HARMLESS("outbound-peer", "an address"),
 	KEY_HARMLESS("all", "of commands that are not here, as those up to `instance`"),
-	KEY_HARMLESS("address", "an address"),
 	KEY_HARMLESS("interface", "a name"),
 	KEY_HARMLESS("from-tags", "a list"),
 	KEY_HARMLESS("to-call-id", "text"),

@@ -35,7 +35,7 @@ struct ng_conn {
 	struct ng_ws *ws;
 	struct bufferevent *bev;
 	wslay_event_context_ptr frames; /* NULL: before the handshake */
-	struct ng_from from;
+	struct source_addr from;
 	struct ip_addr self; /* ours that it connected to */
 	bool reading;	     /* frames are being taken: what is written goes out afterwards */
 	bool gone;	     /* to be freed when nothing of it is under way any more */
@@ -123,7 +123,7 @@ void ng_ws_send(struct ng_ws *ws, uint64_t number, const void *p, size_t len, bo
 	TAILQ_FOREACH(place, &ws->clients.places, entry)
 	{
 		c = place->conn;
-		if (c->from.websocket == number)
+		if (c->from.stream == number)
 			break;
 	}
 	if (!place || !c->frames || c->gone)
@@ -246,7 +246,7 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 		return;
 	}
 	c->ws = w;
-	c->from = (struct ng_from){ from, ++w->ng->last_websocket };
+	c->from = (struct source_addr){ from, ++w->ng->last_websocket };
 	c->self = local_of(fd);
 	room_enter(&w->clients, &c->place, c, from.ip.b, sizeof(from.ip.b));
 	w->ng->stats.websockets = w->clients.n;
@@ -272,6 +272,7 @@ struct ng_ws *ng_ws_open(struct ng *n, const struct config_gateway *c, char *err
 
 	if (w && fd >= 0) {
 		w->ng = n;
+		n->stats.websockets_max = CLIENTS_MAX;
 		room_init(&w->clients);
 		ready = accept_pause_open(&w->pause, n->base);
 		w->listener = evconnlistener_new(

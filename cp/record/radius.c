@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "radius.h"
 
-#include "../auth/secret_file.h"
 #include "../clock.h"
+#include "../radius_server.h"
 #include "../rand.h"
 #include "../share.h"
-#include "../socket.h"
 #include "radius_packet.h"
+#include "record_ring.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -24,31 +25,36 @@ enum {
 	CLOSE_S = 3,
 };
 
+/* Whom to ask, as what, and how long. */
+struct settings {
+	struct config_radius conf;
+	char nas[CONFIG_USER_MAX];
+	char secret[CONFIG_RADIUS_MAX][RADIUS_SECRET_MAX + 1];
+};
+
 struct radius {
 	struct radius_counts n;
-	struct config_radius
-	    conf; /* a copy: a thread that waits for a server outlives the caller's */
-	char nas[CONFIG_USER_MAX];
-	struct record *ring; /* the one put in as number n at n & mask */
-	uint64_t mask;
+	struct record_ring ring; /* by the number in which they were put in */
 	/* Of the event loop: who has how many records in the ring, but for those up to given. */
 	struct share share;
 	struct siphash_key key; /* of names of users */
 	uint64_t given;
-	int wake; /* eventfd */
+	struct settings *now, *next, *copy; /* in force; what radius_prepare() made, twice */
+	int wake;			    /* eventfd */
+	_Atomic(struct settings *) fresh;   /* whoever takes it off frees it */
 	pthread_t thread;
 	_Atomic bool asleep, stop;
-	/* Of the thread. */
+	/* Of the thread, which may outlive the caller while it waits for a server. */
+	struct settings set;
 	struct ask {
-		const struct record *rec; /* in the ring */
-		bool taken;		  /* by a server */
+		struct record rec; /* as the ring has it */
+		bool taken;	   /* by a server */
 		uint8_t id;
 		size_t len;
 		uint8_t packet[RADIUS_PACKET_MAX];
 	} ask[RADIUS_BURST];
-	uint32_t n_asks, n_left;   /* of ask; of these without an answer */
-	int fd[CONFIG_RADIUS_MAX]; /* connected; -1: not yet */
-	char secret[CONFIG_RADIUS_MAX][RADIUS_SECRET_MAX + 1];
+	uint32_t n_asks, n_left;		   /* of ask; of these without an answer */
+	int fd[CONFIG_RADIUS_MAX];		   /* connected; -1: not yet */
 	uint8_t id;				   /* of the next request */
 	uint64_t dead_until_ms[CONFIG_RADIUS_MAX]; /* CLOCK_MONOTONIC */
 };
@@ -57,19 +63,9 @@ struct radius {
 
 static bool server_connect(struct radius *r, unsigned i)
 {
-	const struct sock_addr to = { r->conf.server[i].addr, be16_make(r->conf.server[i].port) };
-	union socket_addr sa;
-	const socklen_t len = socket_addr_put(&to, &sa);
-
-	if (r->fd[i] >= 0)
-		return true;
-	r->fd[i] = socket(sa.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (r->fd[i] >= 0 && connect(r->fd[i], &sa.any, len) == 0)
-		return true;
-	if (r->fd[i] >= 0)
-		close(r->fd[i]);
-	r->fd[i] = -1;
-	return false;
+	if (r->fd[i] < 0)
+		r->fd[i] = radius_server_connect(&r->set.conf.server[i]);
+	return r->fd[i] >= 0;
 }
 
 /* ---- a burst: requests that are under way together ---- */
@@ -85,13 +81,14 @@ static void burst_begin(struct radius *r)
 
 	r->n_asks = r->n_left = 0;
 	while (r->n_asks < n && r->n_asks < RADIUS_BURST) {
-		const struct record *rec = &r->ring[(tail + 1 + r->n_asks) & r->mask];
+		struct ask *a = &r->ask[r->n_asks];
 
+		record_ring_read(&r->ring, tail + 1 + r->n_asks, &a->rec);
 		for (uint32_t i = 0; i < r->n_asks; i++)
-			if (r->ask[i].rec->id == rec->id)
+			if (r->ask[i].rec.id == a->rec.id)
 				return;
-		r->ask[r->n_asks].taken = false;
-		r->ask[r->n_asks++].rec = rec;
+		a->taken = false;
+		r->n_asks++;
 		r->n_left++;
 	}
 }
@@ -104,8 +101,8 @@ static bool burst_write(struct radius *r, unsigned i)
 
 		a->id = r->id++;
 		a->len = a->taken ? 0
-				  : radius_request(a->packet, a->id, r->secret[i], a->rec, r->nas,
-						   clock_ms(CLOCK_REALTIME));
+				  : radius_request(a->packet, a->id, r->set.secret[i], &a->rec,
+						   r->set.nas, clock_ms(CLOCK_REALTIME));
 		if (!a->taken && !a->len)
 			return false;
 	}
@@ -129,7 +126,7 @@ static void answer_take(struct radius *r, unsigned i, const uint8_t *reply, size
 	struct ask *a = len > 1 ? &r->ask[(uint8_t)(reply[1] - r->ask[0].id)] : NULL;
 
 	if (!a || a >= r->ask + r->n_asks || a->taken ||
-	    !radius_answers(reply, len, a->packet, r->secret[i]))
+	    !radius_accounted(reply, len, a->packet, r->set.secret[i]))
 		return;
 	a->taken = true;
 	r->n_left--;
@@ -139,7 +136,7 @@ static void answer_take(struct radius *r, unsigned i, const uint8_t *reply, size
 /* Until all answers are here, the time is over or nobody is there. */
 static bool answers_wait(struct radius *r, unsigned i)
 {
-	const uint64_t end = clock_ms(CLOCK_MONOTONIC) + r->conf.timeout * UINT64_C(1000);
+	const uint64_t end = clock_ms(CLOCK_MONOTONIC) + r->set.conf.timeout * UINT64_C(1000);
 	struct pollfd p = { .fd = r->fd[i], .events = POLLIN };
 	uint8_t reply[RADIUS_PACKET_MAX];
 
@@ -163,7 +160,7 @@ static bool server_ask(struct radius *r, unsigned i)
 {
 	if (!burst_write(r, i) || !server_connect(r, i))
 		return false;
-	for (uint32_t n = 0; n < r->conf.tries; n++)
+	for (uint32_t n = 0; n < r->set.conf.tries; n++)
 		if (burst_send(r, i) && answers_wait(r, i))
 			return true;
 	close(r->fd[i]); /* an address that has changed since is not ours any more */
@@ -178,7 +175,7 @@ static bool server_ask(struct radius *r, unsigned i)
 static bool servers_ask(struct radius *r)
 {
 	for (int dead = 0; dead <= 1; dead++)
-		for (unsigned i = 0; i < r->conf.n_server; i++) {
+		for (unsigned i = 0; i < r->set.conf.n_server; i++) {
 			const uint32_t left = r->n_left;
 			bool all;
 
@@ -191,10 +188,48 @@ static bool servers_ask(struct radius *r)
 				return true;
 			atomic_fetch_add_explicit(&r->n.unanswered, r->n_left,
 						  memory_order_relaxed);
-			if (atomic_load(&r->stop))
+			if (atomic_load(&r->stop) || atomic_load(&r->fresh))
 				return false;
 		}
 	return false;
+}
+
+static void settings_free(struct settings *s)
+{
+	if (s)
+		explicit_bzero(s, sizeof(*s));
+	free(s);
+}
+
+static void servers_leave(struct radius *r)
+{
+	for (unsigned i = 0; i < CONFIG_RADIUS_MAX; i++) {
+		if (r->fd[i] >= 0)
+			close(r->fd[i]);
+		r->fd[i] = -1;
+		r->dead_until_ms[i] = 0;
+	}
+}
+
+/* What is under way, and has no answer yet, is asked of the servers that there are now. */
+static void settings_take(struct radius *r)
+{
+	struct settings *s = atomic_exchange(&r->fresh, NULL);
+
+	if (!s)
+		return;
+	servers_leave(r);
+	r->set = *s;
+	settings_free(s);
+}
+
+/* There is nobody to be told. */
+static void burst_lose(struct radius *r)
+{
+	atomic_store_explicit(&r->n.silent, false, memory_order_relaxed);
+	atomic_fetch_add_explicit(&r->n.lost, r->n_left, memory_order_relaxed);
+	atomic_fetch_add_explicit(&r->n.tail, r->n_asks, memory_order_release);
+	r->n_asks = 0;
 }
 
 /* Until there is something to do; or so long. */
@@ -222,17 +257,20 @@ static void *teller(void *arg)
 	struct radius *r = arg;
 
 	for (;;) {
+		settings_take(r);
 		if (!r->n_asks)
 			burst_begin(r);
 		if (!r->n_asks) {
 			if (atomic_load(&r->stop))
 				return NULL;
 			sleep_until_woken(r);
+		} else if (!r->set.conf.n_server) {
+			burst_lose(r);
 		} else if (servers_ask(r)) {
 			atomic_store_explicit(&r->n.silent, false, memory_order_relaxed);
 			atomic_fetch_add_explicit(&r->n.tail, r->n_asks, memory_order_release);
 			r->n_asks = 0;
-		} else {
+		} else if (!atomic_load(&r->fresh)) {
 			atomic_store_explicit(&r->n.silent, true, memory_order_relaxed);
 			if (atomic_load(&r->stop))
 				return NULL;
@@ -263,7 +301,17 @@ static uint32_t user_of(const struct radius *r, const struct record *rec)
 static void share_catch_up(struct radius *r, uint64_t tail)
 {
 	for (; r->given != tail; r->given++)
-		share_give(&r->share, user_of(r, &r->ring[(r->given + 1) & r->mask]));
+		share_give(&r->share, user_of(r, record_ring_at(&r->ring, r->given + 1)));
+}
+
+/* To a ring of another size, once what waits has room there. */
+static void ring_move(struct radius *r)
+{
+	const uint64_t head = atomic_load_explicit(&r->n.head, memory_order_relaxed);
+
+	share_catch_up(r, atomic_load_explicit(&r->n.tail, memory_order_acquire));
+	(void)record_ring_move(&r->ring, r->given + 1, r->given + 1, head);
+	r->share.total = record_ring_limit(&r->ring);
 }
 
 void radius_take(void *arg, const struct record *rec)
@@ -271,15 +319,15 @@ void radius_take(void *arg, const struct record *rec)
 	struct radius *r = arg;
 	const uint64_t head = atomic_load_explicit(&r->n.head, memory_order_relaxed);
 
-	if (rec->type != RECORD_ALLOCATION)
+	if (rec->type != RECORD_ALLOCATION || !r->now->conf.n_server)
 		return;
-	share_catch_up(r, atomic_load_explicit(&r->n.tail, memory_order_acquire));
+	ring_move(r);
 	if (!share_may(&r->share, user_of(r, rec))) {
 		atomic_fetch_add_explicit(&r->n.lost, 1, memory_order_relaxed);
 		return;
 	}
 	share_take(&r->share, user_of(r, rec));
-	r->ring[(head + 1) & r->mask] = *rec;
+	*record_ring_at(&r->ring, head + 1) = *rec;
 	atomic_store(&r->n.head, head + 1);
 	if (atomic_load(&r->asleep) && atomic_exchange(&r->asleep, false))
 		wake_up(r);
@@ -292,23 +340,25 @@ const struct radius_counts *radius_counts(const struct radius *r)
 
 /* ---- opening and closing ---- */
 
-static bool secret_load(const char *file, char secret[RADIUS_SECRET_MAX + 1], char *err,
-			size_t errlen)
+/* NULL, and one sentence in err: a secret cannot be read, or there is no memory. */
+static struct settings *settings_make(const struct config_radius *c, char *err, size_t errlen)
 {
-	char why[128];
+	struct settings *s = calloc(1, sizeof(*s));
 
-	if (secret_file_line(file, "secret", secret, RADIUS_SECRET_MAX, why, sizeof(why)))
-		return true;
-	snprintf(err, errlen, "radius.servers: %s %s", file, why);
-	return false;
-}
-
-static bool secrets_load(struct radius *r, char *err, size_t errlen)
-{
-	for (unsigned i = 0; i < r->conf.n_server; i++)
-		if (!secret_load(r->conf.server[i].secret, r->secret[i], err, errlen))
-			return false;
-	return true;
+	snprintf(err, errlen, "radius: not enough memory");
+	if (!s)
+		return NULL;
+	s->conf = *c;
+	s->conf.queue = 0; /* the ring has it: for another one nobody is asked again */
+	radius_server_nas(c->nas_identifier, s->nas);
+	for (unsigned i = 0; i < c->n_server; i++) {
+		if (!radius_server_secret(&c->server[i], "radius.servers", s->secret[i], err,
+					  errlen)) {
+			settings_free(s);
+			return NULL;
+		}
+	}
+	return s;
 }
 
 /* Signals are the event loop's. */
@@ -326,12 +376,12 @@ static bool thread_start(struct radius *r)
 
 static void radius_free(struct radius *r)
 {
-	for (unsigned i = 0; i < CONFIG_RADIUS_MAX; i++)
-		if (r->fd[i] >= 0)
-			close(r->fd[i]);
+	servers_leave(r);
 	if (r->wake >= 0)
 		close(r->wake);
-	free(r->ring);
+	settings_free(r->now);
+	settings_free(atomic_load(&r->fresh));
+	record_ring_close(&r->ring);
 	explicit_bzero(r, sizeof(*r));
 	free(r);
 }
@@ -343,21 +393,50 @@ struct radius *radius_open(const struct config_radius *c, char *err, size_t errl
 	snprintf(err, errlen, "radius: not enough memory for %u records, or no thread", c->queue);
 	if (!r)
 		return NULL;
-	r->conf = *c;
-	r->mask = c->queue - 1;
 	r->share.total = c->queue;
 	rand_bytes(&r->key, sizeof(r->key));
 	for (unsigned i = 0; i < CONFIG_RADIUS_MAX; i++)
 		r->fd[i] = -1;
 	r->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	r->ring = calloc(c->queue, sizeof(*r->ring));
-	snprintf(r->nas, sizeof(r->nas), "%s", c->nas_identifier);
-	if (!r->nas[0] && gethostname(r->nas, sizeof(r->nas) - 1) < 0)
-		strcpy(r->nas, "fairlead");
-	if (r->wake >= 0 && r->ring && secrets_load(r, err, errlen) && thread_start(r))
-		return r;
+	if (record_ring_open(&r->ring, c->queue) && r->wake >= 0 &&
+	    (r->now = settings_make(c, err, errlen))) {
+		r->set = *r->now;
+		if (thread_start(r))
+			return r;
+	}
 	radius_free(r);
 	return NULL;
+}
+
+bool radius_prepare(struct radius *r, const struct config_radius *c, char *err, size_t errlen)
+{
+	r->next = settings_make(c, err, errlen);
+	r->copy = r->next ? malloc(sizeof(*r->copy)) : NULL; /* for the thread */
+	if (r->copy && record_ring_prepare(&r->ring, c->queue)) {
+		*r->copy = *r->next;
+		return true;
+	}
+	if (r->copy)
+		snprintf(err, errlen, "radius.queue: not enough memory for %u records", c->queue);
+	radius_finish(r, false);
+	return false;
+}
+
+void radius_finish(struct radius *r, bool apply)
+{
+	record_ring_finish(&r->ring, apply);
+	ring_move(r);
+	/* As it is: what is under way need not be asked again. */
+	if (apply && r->copy && memcmp(r->next, r->now, sizeof(*r->now)) != 0) {
+		settings_free(r->now);
+		r->now = r->next;
+		settings_free(atomic_exchange(&r->fresh, r->copy));
+		r->next = r->copy = NULL;
+		wake_up(r);
+	}
+	settings_free(r->next);
+	settings_free(r->copy);
+	r->next = r->copy = NULL;
 }
 
 void radius_close(struct radius *r)

@@ -44,6 +44,14 @@ struct radius;
 
 /* NULL, and one sentence in err: a secret cannot be read, or there is no memory or no thread. */
 struct radius *radius_open(const struct config_radius *c, char *err, size_t errlen);
+/*
+ * Other servers, secrets, times, or another name: false, and one sentence in err, if a secret
+ * cannot be read. In force when radius_finish() says so, for records that wait as well; with no
+ * server these are lost and counted, and no more are taken. Of a smaller radius.queue those that
+ * wait stay until they are told.
+ */
+bool radius_prepare(struct radius *r, const struct config_radius *c, char *err, size_t errlen);
+void radius_finish(struct radius *r, bool apply);
 /* Waits for what can be told within seconds. NULL is fine. */
 void radius_close(struct radius *r);
 const struct radius_counts *radius_counts(const struct radius *r);

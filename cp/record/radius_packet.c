@@ -2,18 +2,12 @@
 #include "radius_packet.h"
 
 #include <inttypes.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
 	ACCOUNTING_REQUEST = 4,
 	ACCOUNTING_RESPONSE = 5,
-	HEAD = 20, /* code, identifier, length, authenticator */
-	AUTHENTICATOR = 4,
-	AUTHENTICATOR_LEN = 16,
-	VALUE_MAX = 253,
 	STATUS_START = 1,
 	STATUS_STOP = 2,
 	STATUS_INTERIM = 3,
@@ -27,12 +21,7 @@ struct packet {
 
 static void put(struct packet *p, enum radius_attr type, const void *value, size_t len)
 {
-	if (len > VALUE_MAX)
-		len = VALUE_MAX;
-	p->at[0] = (uint8_t)type;
-	p->at[1] = (uint8_t)(len + 2);
-	memcpy(p->at + 2, value, len);
-	p->at += len + 2;
+	p->at = radius_put(p->at, (uint8_t)type, value, len);
 }
 
 /* "" is not sent: an attribute has a byte at least. */
@@ -150,50 +139,21 @@ static void put_attributes(struct packet *p, const struct record *rec, const cha
 
 /* ---- packets ---- */
 
-/* MD5 of a packet with that authenticator and the secret behind it. */
-static bool sign(const uint8_t *packet, size_t len, const uint8_t *authenticator,
-		 const char *secret, uint8_t out[AUTHENTICATOR_LEN])
-{
-	uint8_t text[RADIUS_PACKET_MAX + RADIUS_SECRET_MAX];
-	const size_t n = strlen(secret);
-	bool ok;
-
-	if (n > RADIUS_SECRET_MAX)
-		return false;
-	memcpy(text, packet, len);
-	memcpy(text + AUTHENTICATOR, authenticator, AUTHENTICATOR_LEN);
-	memcpy(text + len, secret, n);
-	ok = EVP_Digest(text, len + n, out, NULL, EVP_md5(), NULL) == 1;
-	OPENSSL_cleanse(text + len, n);
-	return ok;
-}
-
 size_t radius_request(uint8_t packet[RADIUS_PACKET_MAX], uint8_t id, const char *secret,
 		      const struct record *rec, const char *nas, uint64_t wall_ms)
 {
-	static const uint8_t none[AUTHENTICATOR_LEN];
-	struct packet p = { packet + HEAD };
+	static const uint8_t none[RADIUS_AUTHENTICATOR_LEN];
+	struct packet p = { packet + RADIUS_HEAD };
 	size_t len;
 
-	memset(packet, 0, HEAD);
+	memset(packet, 0, RADIUS_HEAD);
 	put_attributes(&p, rec, nas, wall_ms);
 	len = (size_t)(p.at - packet);
-	packet[0] = ACCOUNTING_REQUEST;
-	packet[1] = id;
-	packet[2] = (uint8_t)(len >> 8);
-	packet[3] = (uint8_t)len;
-	return sign(packet, len, none, secret, packet + AUTHENTICATOR) ? len : 0;
+	radius_head(packet, ACCOUNTING_REQUEST, id, len);
+	return radius_sign(packet, len, none, secret, packet + RADIUS_AUTHENTICATOR) ? len : 0;
 }
 
-bool radius_answers(const uint8_t *packet, size_t len, const uint8_t *request, const char *secret)
+bool radius_accounted(const uint8_t *packet, size_t len, const uint8_t *request, const char *secret)
 {
-	uint8_t right[AUTHENTICATOR_LEN];
-	size_t told;
-
-	if (len < HEAD || packet[0] != ACCOUNTING_RESPONSE || packet[1] != request[1])
-		return false;
-	told = (size_t)packet[2] << 8 | packet[3];
-	return told >= HEAD && told <= len && told <= RADIUS_PACKET_MAX &&
-	       sign(packet, told, request + AUTHENTICATOR, secret, right) &&
-	       CRYPTO_memcmp(packet + AUTHENTICATOR, right, sizeof(right)) == 0;
+	return radius_answers(packet, len, request, secret) && packet[0] == ACCOUNTING_RESPONSE;
 }

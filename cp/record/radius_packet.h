@@ -6,15 +6,8 @@
  * A record of an allocation as an Accounting-Request, and whether a packet is its answer (RFC 2866
  * 3, 4): bytes in, bytes out.
  */
+#include "../radius_wire.h"
 #include "record.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-
-enum {
-	RADIUS_PACKET_MAX = 4096,
-	RADIUS_SECRET_MAX = 128,
-};
 
 /* Attributes and their values (RFC 2865, 2866, 2869, 3162, 6911). */
 enum radius_attr {
@@ -57,7 +50,8 @@ size_t radius_request(uint8_t packet[RADIUS_PACKET_MAX], uint8_t id, const char 
 		      const struct record *rec, const char *nas, uint64_t wall_ms);
 
 /* Whether it is the server's answer to this request, signed with the secret. */
-bool radius_answers(const uint8_t *packet, size_t len, const uint8_t *request, const char *secret);
+bool radius_accounted(const uint8_t *packet, size_t len, const uint8_t *request,
+		      const char *secret);
 
 /* Acct-Terminate-Cause of the reason of an end. */
 enum radius_cause radius_cause(const char *reason);

@@ -3,8 +3,10 @@
 
 #include "../clock.h"
 #include "record_file.h"
+#include "record_ring.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -31,14 +33,13 @@ struct settings {
 struct records {
 	struct config_records conf; /* a copy: a thread that hangs outlives the caller's. Once there
 				       is one, it is the thread's */
-	struct record *ring;	    /* the one with seq at seq & mask */
-	uint64_t mask;
+	struct record_ring ring;
 	char node[RECORD_NODE_MAX];
 	bool threaded;
 	pthread_t thread;
 	int wake; /* eventfd */
 	/* Of the event loop. */
-	uint64_t last; /* seq of the newest */
+	uint64_t first, last; /* seq of the oldest kept, and of the newest */
 	void (*changed)(void *arg);
 	void *arg;
 	struct also {
@@ -49,6 +50,11 @@ struct records {
 	struct record spare; /* begun while the ring was full */
 	bool spared;
 	struct settings *next; /* records_prepare() made it */
+	struct {
+		bool fails;	  /* it has been told */
+		uint64_t written; /* and lost, when that was */
+		uint64_t lost;
+	} told;
 	/* Written by the event loop, read by the thread. */
 	_Alignas(64) _Atomic uint64_t head; /* the newest that is complete */
 	_Atomic uint64_t ring_full;
@@ -57,10 +63,11 @@ struct records {
 	/* Written by the thread, read by the event loop. */
 	_Alignas(64) _Atomic uint64_t tail; /* the newest that is not needed any more */
 	_Atomic bool asleep;
-	_Atomic uint64_t unwritten, rotated;
+	_Atomic uint64_t written, unwritten, rotated;
 	_Atomic int error;
 	/* Of the thread. */
 	struct settings *pending; /* not due yet */
+	struct record rec;	  /* that a line is made of */
 	struct record_file file;
 	uint64_t full_said; /* of ring_full */
 	char *batch;
@@ -139,7 +146,8 @@ static void ring_empty(struct records *r)
 	settings_take(r, tail);
 	while (tail != atomic_load_explicit(&r->head, memory_order_acquire)) {
 		tail++;
-		line_add(r, &r->ring[tail & r->mask]);
+		record_ring_read(&r->ring, tail, &r->rec);
+		line_add(r, &r->rec);
 		atomic_store_explicit(&r->tail, tail, memory_order_release);
 		settings_take(r, tail);
 	}
@@ -156,6 +164,7 @@ static void file_turn(struct records *r)
 	record_file_lost(&r->file, full - r->full_said);
 	r->full_said = full;
 	record_file_turn(&r->file, clock_ms(CLOCK_MONOTONIC), clock_ms(CLOCK_REALTIME));
+	atomic_store_explicit(&r->written, r->file.written, memory_order_relaxed);
 	atomic_store_explicit(&r->unwritten, r->file.lost, memory_order_relaxed);
 	atomic_store_explicit(&r->rotated, r->file.rotated, memory_order_relaxed);
 	atomic_store_explicit(&r->error, r->file.error, memory_order_relaxed);
@@ -203,11 +212,27 @@ static void wake_up(struct records *r)
 
 /* ---- the event loop ---- */
 
+/* How many wait for the thread. */
+static uint64_t waiting(const struct records *r)
+{
+	return r->threaded ? r->last - atomic_load_explicit(&r->tail, memory_order_acquire) : 0;
+}
+
 uint64_t records_room(const struct records *r)
 {
+	uint64_t n, limit;
+
 	if (!r || !r->threaded)
 		return UINT64_MAX;
-	return r->mask + 1 - (r->last - atomic_load_explicit(&r->tail, memory_order_acquire));
+	n = waiting(r);
+	limit = record_ring_limit(&r->ring);
+	return n < limit ? limit - n : 0;
+}
+
+/* To a ring of another size, once what waits has room there. */
+static void ring_move(struct records *r)
+{
+	r->first = record_ring_move(&r->ring, r->first, r->last + 1 - waiting(r), r->last);
 }
 
 struct record *records_begin(struct records *r, enum record_type type, enum record_event event)
@@ -216,14 +241,14 @@ struct record *records_begin(struct records *r, enum record_type type, enum reco
 
 	if (!r)
 		return NULL;
-	if (r->threaded &&
-	    r->last - atomic_load_explicit(&r->tail, memory_order_acquire) > r->mask) {
+	ring_move(r);
+	if (records_room(r) == 0) {
 		atomic_fetch_add_explicit(&r->ring_full, 1, memory_order_relaxed);
 		if (!r->n_also)
 			return NULL;
 		r->spared = true;
 	}
-	rec = r->spared ? &r->spare : &r->ring[(r->last + 1) & r->mask];
+	rec = r->spared ? &r->spare : record_ring_at(&r->ring, r->last + 1);
 	memset(rec, 0, offsetof(struct record, alloc));
 	rec->seq = r->last + 1;
 	rec->type = type;
@@ -233,14 +258,18 @@ struct record *records_begin(struct records *r, enum record_type type, enum reco
 
 void records_commit(struct records *r)
 {
+	const uint64_t limit = record_ring_limit(&r->ring);
+
 	for (uint32_t i = 0; i < r->n_also; i++)
 		r->also[i].take(r->also[i].arg,
-				r->spared ? &r->spare : &r->ring[(r->last + 1) & r->mask]);
+				r->spared ? &r->spare : record_ring_at(&r->ring, r->last + 1));
 	if (r->spared) {
 		r->spared = false;
 		return;
 	}
 	r->last++;
+	if (r->last - r->first >= limit)
+		r->first = r->last - limit + 1;
 	atomic_store(&r->head, r->last);
 	if (r->threaded && atomic_load(&r->asleep) && atomic_exchange(&r->asleep, false))
 		wake_up(r);
@@ -250,11 +279,9 @@ void records_commit(struct records *r)
 
 const struct record *records_get(const struct records *r, uint64_t seq)
 {
-	if (r->last > r->mask && seq <= r->last - r->mask - 1)
-		seq = r->last - r->mask;
-	if (seq == 0)
-		seq = 1;
-	return seq > r->last ? NULL : &r->ring[seq & r->mask];
+	if (seq < r->first)
+		seq = r->first;
+	return seq > r->last ? NULL : record_ring_at(&r->ring, seq);
 }
 
 uint64_t records_last(const struct records *r)
@@ -292,6 +319,30 @@ struct records_stats records_stats(const struct records *r)
 	};
 }
 
+/* A line that says how many are missing may have room where records have none: that is no end. */
+bool records_news(struct records *r, const char *path, char *text, size_t len)
+{
+	const struct records_stats n = records_stats(r);
+	const uint64_t lost = n.ring_full + n.unwritten;
+	const uint64_t written = r ? atomic_load_explicit(&r->written, memory_order_relaxed) : 0;
+
+	if (r && n.error && !r->told.fails) {
+		r->told.fails = true;
+		r->told.written = written;
+		r->told.lost = lost;
+		snprintf(text, len, "records cannot be written, and are lost and counted: %s: %s",
+			 path, strerror(n.error));
+		return true;
+	}
+	if (r && !n.error && r->told.fails && written > r->told.written) {
+		r->told.fails = false;
+		snprintf(text, len, "records are written again: %s; %" PRIu64 " were lost", path,
+			 lost - r->told.lost);
+		return true;
+	}
+	return false;
+}
+
 /* ---- opening and closing ---- */
 
 /* Signals are the event loop's. */
@@ -320,7 +371,7 @@ static void records_free(struct records *r)
 	free(r->pending);
 	free(r->next);
 	free(r->batch);
-	free(r->ring);
+	record_ring_close(&r->ring);
 	free(r);
 }
 
@@ -341,10 +392,9 @@ struct records *records_open(const struct config_records *c, char *err, size_t e
 		memset(r, 0, sizeof(*r));
 		r->conf = *c;
 		r->wake = r->file.fd = -1;
-		r->mask = c->queue - 1;
-		r->ring = calloc(c->queue, sizeof(*r->ring));
+		r->first = 1;
 	}
-	if (!r || !r->ring) {
+	if (!r || !record_ring_open(&r->ring, c->queue)) {
 		snprintf(err, errlen, "records.queue: not enough memory for %u records", c->queue);
 		free(r);
 		return NULL;
@@ -368,8 +418,9 @@ bool records_prepare(struct records *r, const struct config_records *c, char *er
 {
 	free(r->next);
 	r->next = malloc(sizeof(*r->next));
-	if (!r->next) {
-		snprintf(err, errlen, "records: out of memory");
+	if (!r->next || !record_ring_prepare(&r->ring, c->queue)) {
+		snprintf(err, errlen, "records.queue: not enough memory for %u records", c->queue);
+		records_finish(r, false);
 		return false;
 	}
 	r->next->conf = *c;
@@ -388,6 +439,8 @@ bool records_prepare(struct records *r, const struct config_records *c, char *er
 
 void records_finish(struct records *r, bool apply)
 {
+	record_ring_finish(&r->ring, apply);
+	ring_move(r);
 	if (apply && r->next && r->threaded) {
 		/* One that the thread has not taken yet is passed over. */
 		free(atomic_exchange(&r->fresh, NULL));

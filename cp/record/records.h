@@ -23,7 +23,8 @@ struct records *records_open(const struct config_records *c, char *err, size_t e
 /*
  * Another file, other sizes of it, the system's log or not: records that were added before go where
  * they would have gone, those after it to the new place. False and one sentence in err for want of
- * memory or of a thread. In force when records_finish() says so. records.queue stays.
+ * memory or of a thread. In force when records_finish() says so. Of fewer records.queue, those that
+ * wait for the thread stay until it has written them.
  */
 bool records_prepare(struct records *r, const struct config_records *c, char *err, size_t errlen);
 void records_finish(struct records *r, bool apply);
@@ -54,6 +55,12 @@ enum { RECORDS_ALSO_MAX = 2 };
 void records_also(struct records *r, void (*take)(void *arg, const struct record *rec), void *arg);
 /* The line of one: as the file has it. */
 size_t records_line(const struct records *r, const struct record *rec, char line[RECORD_LINE_MAX]);
+
+/*
+ * Once when the file cannot be written, and once when records are written again: that sentence in
+ * text. False: there is no news. path is the file's.
+ */
+bool records_news(struct records *r, const char *path, char *text, size_t len);
 
 struct records_stats {
 	uint64_t made;	    /* records */

@@ -46,18 +46,13 @@ static void contexts_update(struct server *s, struct tell *t)
 	t->contexts_over = look > 0;
 }
 
-/* What keeps records from the file is told once. */
+/* What keeps records from the file is told once, and its end. */
 static void error_log(struct server *s)
 {
-	const int error = records_stats(s->records).error;
+	char text[2 * CONFIG_STR_MAX];
 
-	if (error == s->tell.error)
-		return;
-	s->tell.error = error;
-	if (error)
-		log_line("records are lost: %s: %s", s->conf->records.file, strerror(error));
-	else
-		log_line("records are written to %s again", s->conf->records.file);
+	if (records_news(s->records, s->conf->records.file, text, sizeof(text)))
+		log_line("%s", text);
 }
 
 /* That no server answers, or one does again, is told once. */
@@ -95,8 +90,5 @@ void tell_turn(struct server *s)
 		contexts_update(s, t);
 	if (t->allocs_over && (!s->gateway || t->contexts_over) &&
 	    s->now_ms - t->since_ms >= round_ms)
-		*t = (struct tell){ .since_ms = s->now_ms,
-				    .error = t->error,
-				    .ends = t->ends,
-				    .silent = t->silent };
+		*t = (struct tell){ .since_ms = s->now_ms, .ends = t->ends, .silent = t->silent };
 }

@@ -27,7 +27,6 @@ struct tell {
 	uint64_t allocs_due, contexts_due; /* looked at in it */
 	uint32_t alloc_at, context_at;
 	bool allocs_over, contexts_over;
-	int error; /* errno that was logged last: of the file of records */
 	struct tell_ends ends;
 	bool silent; /* it was logged that no RADIUS server answers */
 };

@@ -15,9 +15,12 @@ struct tls_agent {
 	bool active;	/* something speaks TLS */
 	bool has_keys;	/* the dataplane, those of epoch */
 	bool asking;	/* keys of epoch are on their way */
+	bool again;	/* they are of a secret that is not in force any more */
 	uint64_t epoch; /* of the keys sent last */
 	uint64_t tried; /* second of that: no more than one try a second */
 	uint8_t prk[TICKET_PRK];
+	bool prepared; /* next: of another secret, perhaps */
+	uint8_t next[TICKET_PRK];
 };
 
 struct tls_agent *tls_agent_open(const struct config *c, char *err, size_t errlen)
@@ -45,6 +48,28 @@ void tls_agent_close(struct tls_agent *a)
 	free(a);
 }
 
+bool tls_agent_prepare(struct tls_agent *a, const struct config *c, char *err, size_t errlen)
+{
+	a->prepared = false;
+	/* The file beside control.state is ours alone. */
+	if (!a->active || (!c->tls.ticket_secret[0] && !a->conf->tls.ticket_secret[0]))
+		return true;
+	a->prepared = ticket_secret_load(c, a->next, err, errlen);
+	return a->prepared;
+}
+
+void tls_agent_finish(struct tls_agent *a, bool apply)
+{
+	if (a->prepared && apply && CRYPTO_memcmp(a->next, a->prk, sizeof(a->prk)) != 0) {
+		memcpy(a->prk, a->next, sizeof(a->prk));
+		a->has_keys = false;
+		a->again = a->asking;
+		a->tried = UINT64_MAX;
+	}
+	a->prepared = false;
+	OPENSSL_cleanse(a->next, sizeof(a->next));
+}
+
 void tls_agent_sock(struct tls_agent *a, struct dpsock *sock)
 {
 	a->sock = sock;
@@ -57,7 +82,8 @@ static void keys_answer(void *ctx, bool ok, const char *text)
 	struct tls_agent *a = ctx;
 
 	a->asking = false;
-	a->has_keys = ok;
+	a->has_keys = ok && !a->again;
+	a->again = false;
 	if (!ok)
 		log_line("the dataplane has no new keys for session tickets: %s", text);
 }

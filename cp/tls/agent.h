@@ -16,6 +16,13 @@ struct tls_agent;
 struct tls_agent *tls_agent_open(const struct config *c, char *err, size_t errlen);
 void tls_agent_close(struct tls_agent *a);
 
+/*
+ * Reads the secret of another configuration, or the file again: false and one sentence in err if it
+ * is none. If it is another, keys of it are sent once tls_agent_finish() says so.
+ */
+bool tls_agent_prepare(struct tls_agent *a, const struct config *c, char *err, size_t errlen);
+void tls_agent_finish(struct tls_agent *a, bool apply);
+
 /* The socket was made, or has attached or detached: what is at its other end knows no keys. */
 void tls_agent_sock(struct tls_agent *a, struct dpsock *sock);
 

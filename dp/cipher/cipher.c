@@ -46,6 +46,8 @@ const char *cipher_backend(const struct cipher *c)
 bool cipher_key_set(struct cipher *c, struct cipher_key *k, enum cipher_alg alg, bool raw,
 		    const struct cipher_secret *s)
 {
+	if (alg == CIPHER_CBC_SHA1 && s->len != CIPHER_CBC_KEY)
+		return false;
 	k->alg = (uint8_t)alg;
 	k->len = s->len;
 	k->raw = raw && alg == CIPHER_GCM;

@@ -20,18 +20,23 @@
 enum cipher_alg {
 	CIPHER_NULL_SHA1, /* HMAC-SHA1 alone */
 	CIPHER_CTR_SHA1,  /* AES in counter mode, then HMAC-SHA1 of what that made */
-	CIPHER_GCM,	  /* AES-GCM */
+	CIPHER_CBC_SHA1,  /* AES-128-CBC, then HMAC-SHA1 of what that made: ESP's */
+	CIPHER_GCM,	  /* AES-GCM; GMAC is that of no text */
 	CIPHER_ALGS
 };
 
 enum {
 	CIPHER_BURST = 64, /* packets at once */
 	CIPHER_KEY_MAX = 32,
-	CIPHER_SHA1 = 20, /* a key of HMAC-SHA1, and what it gives before it is cut */
+	CIPHER_CBC_KEY = 16,
+	CIPHER_BLOCK = 16, /* AES's */
+	CIPHER_SHA1 = 20,  /* a key of HMAC-SHA1, and what it gives before it is cut */
 	CIPHER_GCM_TAG = 16,
 	CIPHER_LINE = 64,
 	/* Bytes of a key's state, by what it is for. */
 	CIPHER_CTR_STATE = 256,
+	CIPHER_CBC_KEYS = 192, /* one way's, from line to line */
+	CIPHER_CBC_STATE = 2 * CIPHER_CBC_KEYS,
 	CIPHER_GCM_STATE = (IPSEC_MB_KEY + CIPHER_LINE - 1) & ~(CIPHER_LINE - 1),
 	CIPHER_RAW_STATE = CIPHER_LINE,
 };
@@ -42,7 +47,7 @@ enum {
  */
 struct cipher_key {
 	alignas(CIPHER_LINE) uint8_t alg; /* enum cipher_alg */
-	uint8_t len;			  /* of AES's key: 16 or 32 */
+	uint8_t len;			  /* of AES's key: 16 or 32; of CBC 16 */
 	bool raw;			  /* the state is AES's key, expanded at each use */
 	uint8_t salt[16];		  /* the caller's own, to make IVs from */
 	/* Of HMAC-SHA1 (RFC 2104), once it has had the block of its padded key. */
@@ -63,8 +68,8 @@ struct cipher_op {
 	const struct cipher_key *key;
 	uint8_t *text;	     /* enciphered in place */
 	const uint8_t *auth; /* HMAC: all that is authenticated; GCM: what is beside the text */
-	uint32_t text_len, auth_len;
-	uint8_t iv[16];		  /* counter mode: the first block; GCM: 12 bytes */
+	uint32_t text_len, auth_len; /* CBC's text is whole blocks */
+	uint8_t iv[16];		  /* counter mode: the first block; CBC: all of it; GCM: 12 bytes */
 	uint8_t tag[CIPHER_SHA1]; /* sealed: the whole tag, out; unsealed: what it shall be */
 	uint8_t tag_len;	  /* bytes of it that are compared; GCM: CIPHER_GCM_TAG */
 	bool ok;		  /* out: it was sealed, or its tag is right */
@@ -93,6 +98,7 @@ void cipher_free(struct cipher *c);
 const char *cipher_backend(const struct cipher *c);
 
 /*
+ * The key of CBC is CIPHER_CBC_KEY bytes, others are refused.
  * raw: with AES-GCM the state takes CIPHER_RAW_STATE bytes, and each use pays for the expansion.
  * False: the implementation refused. The salt is left as it was.
  */

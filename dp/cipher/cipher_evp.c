@@ -18,6 +18,7 @@ enum { BY_LENGTH = 2, BLOCK = 64, GCM_IV = 12 };
 
 struct evp {
 	EVP_CIPHER_CTX *ctr[BY_LENGTH], *seal[BY_LENGTH], *unseal[BY_LENGTH];
+	EVP_CIPHER_CTX *cbc[2]; /* to decipher, to encipher */
 };
 
 static int by_length(const struct cipher_key *k)
@@ -48,6 +49,8 @@ static void evp_close(void *self)
 		EVP_CIPHER_CTX_free(e->seal[i]);
 		EVP_CIPHER_CTX_free(e->unseal[i]);
 	}
+	EVP_CIPHER_CTX_free(e->cbc[0]);
+	EVP_CIPHER_CTX_free(e->cbc[1]);
 	free(e);
 }
 
@@ -64,6 +67,10 @@ static void *evp_open(void)
 		e->seal[i] = ctx_create(gcm[i], 1);
 		e->unseal[i] = ctx_create(gcm[i], 0);
 		ok = e->ctr[i] && e->seal[i] && e->unseal[i];
+	}
+	for (i = 0; ok && i < 2; i++) {
+		e->cbc[i] = ctx_create("AES-128-CBC", i);
+		ok = e->cbc[i] && EVP_CIPHER_CTX_set_padding(e->cbc[i], 0) == 1;
 	}
 	if (ok)
 		return e;
@@ -128,12 +135,14 @@ static bool evp_key(void *self, struct cipher_key *k, const struct cipher_secret
 
 /* ---- AES ---- */
 
-static bool ctr(struct evp *e, struct cipher_op *op)
+/* Counter mode and CBC, where the key is of one of these. */
+static bool text(struct evp *e, struct cipher_op *op, bool seal)
 {
-	EVP_CIPHER_CTX *x = e->ctr[by_length(op->key)];
+	const enum cipher_alg alg = (enum cipher_alg)op->key->alg;
+	EVP_CIPHER_CTX *x = alg == CIPHER_CBC_SHA1 ? e->cbc[seal] : e->ctr[by_length(op->key)];
 	int n;
 
-	return op->key->alg != CIPHER_CTR_SHA1 || op->text_len == 0 ||
+	return alg == CIPHER_NULL_SHA1 || op->text_len == 0 ||
 	       (EVP_CipherInit_ex(x, NULL, NULL, op->key->state, op->iv, -1) == 1 &&
 		EVP_CipherUpdate(x, op->text, &n, op->text, (int)op->text_len) == 1);
 }
@@ -184,7 +193,7 @@ static void evp_seal(void *self, struct cipher_op *op, uint32_t n)
 			op->ok = gcm_seal(e, op);
 			continue;
 		}
-		op->ok = ctr(e, op);
+		op->ok = text(e, op, true);
 		hmac(op, op->tag);
 	}
 }
@@ -200,7 +209,7 @@ static void evp_unseal(void *self, struct cipher_op *op, uint32_t n)
 			continue;
 		}
 		hmac(op, mac);
-		op->ok = CRYPTO_memcmp(mac, op->tag, op->tag_len) == 0 && ctr(e, op);
+		op->ok = CRYPTO_memcmp(mac, op->tag, op->tag_len) == 0 && text(e, op, false);
 	}
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * libipsec-mb's synchronous bursts: hashes of all packets at once, then counter mode of all of
- * them. AES-GCM has nothing to gain by company and is called directly.
+ * libipsec-mb's synchronous bursts: hashes of all packets at once, then counter mode, or CBC, of
+ * all of them. AES-GCM has nothing to gain by company and is called directly.
  *
  * Two managers hash. The one with the widest registers needs company: alone a packet takes as long
  * as sixteen. Which one is faster for how many packets is a matter of the CPU, and so it is
@@ -20,6 +20,8 @@
 enum { BY_LENGTH = 2, BLOCK = 64, GCM_IV = 12, MEASURE_LEN = 176, MEASURE_TURNS = 9 };
 
 _Static_assert(sizeof(struct gcm_key_data) <= CIPHER_GCM_STATE, "a key expanded");
+_Static_assert((int)IMB_KEY_128_BYTES == CIPHER_CBC_KEY && CIPHER_CBC_KEYS >= 11 * CIPHER_BLOCK,
+	       "round keys of AES-128");
 _Static_assert(CIPHER_BURST <= IMB_MAX_BURST_SIZE, "a burst of the library's");
 
 /* AES-GCM: the key sizes differ in these functions only. */
@@ -159,20 +161,24 @@ static bool imb_key(void *self, struct cipher_key *k, const struct cipher_secret
 		b->gcm[by_length(k)].pre(s->key, (struct gcm_key_data *)k->state);
 	else if (k->alg == CIPHER_CTR_SHA1)
 		expand(b, k, s->key);
+	else if (k->alg == CIPHER_CBC_SHA1)
+		IMB_AES_KEYEXP_128(b->wide, s->key, k->state, k->state + CIPHER_CBC_KEYS);
 	return true;
 }
 
 /* ---- a burst ---- */
 
-/* Of those that are ok, by one length of key. */
-static void ctr_burst(struct imb *b, struct cipher_op *op, uint32_t n, uint8_t len)
+/* Of those of an algorithm that are ok, by one length of key. */
+static void text_burst(struct imb *b, struct cipher_op *op, uint32_t n, enum cipher_alg alg,
+		       uint8_t len, IMB_CIPHER_DIRECTION way)
 {
+	const IMB_CIPHER_MODE mode = alg == CIPHER_CTR_SHA1 ? IMB_CIPHER_CNTR : IMB_CIPHER_CBC;
 	uint32_t i, jobs = 0;
 
 	for (i = 0; i < n; i++) {
 		IMB_JOB *j = &b->job[jobs];
 
-		if (op[i].key->alg != CIPHER_CTR_SHA1 || op[i].key->len != len || !op[i].ok ||
+		if (op[i].key->alg != alg || op[i].key->len != len || !op[i].ok ||
 		    op[i].text_len == 0)
 			continue;
 		j->src = op[i].text;
@@ -182,12 +188,12 @@ static void ctr_burst(struct imb *b, struct cipher_op *op, uint32_t n, uint8_t l
 		j->iv = op[i].iv;
 		j->iv_len_in_bytes = sizeof(op[i].iv);
 		j->enc_keys = op[i].key->state;
+		j->dec_keys = op[i].key->state + CIPHER_CBC_KEYS;
 		j->key_len_in_bytes = len;
 		jobs++;
 	}
 	if (jobs)
-		IMB_SUBMIT_CIPHER_BURST_NOCHECK(b->wide, b->job, jobs, IMB_CIPHER_CNTR,
-						IMB_DIR_ENCRYPT, len);
+		IMB_SUBMIT_CIPHER_BURST_NOCHECK(b->wide, b->job, jobs, mode, way, len);
 }
 
 /* The first len bytes of two tags of CIPHER_SHA1 bytes, in constant time. */
@@ -266,13 +272,18 @@ static void gcm_one(struct imb *b, struct cipher_op *op, bool seal)
 }
 
 /* What there is in a burst. */
-enum work { WORK_HASH = 1 << 0, WORK_CTR_16 = 1 << 1, WORK_CTR_32 = 1 << 2 };
+enum work {
+	WORK_HASH = 1 << 0,
+	WORK_CTR_16 = 1 << 1,
+	WORK_CTR_32 = 1 << 2,
+	WORK_CBC = 1 << 3,
+};
 
 static uint32_t work_of(const struct cipher_key *k)
 {
 	if (k->alg == CIPHER_CTR_SHA1)
 		return WORK_HASH | (k->len == 32 ? WORK_CTR_32 : WORK_CTR_16);
-	return k->alg == CIPHER_NULL_SHA1 ? WORK_HASH : 0;
+	return k->alg == CIPHER_CBC_SHA1 ? WORK_HASH | WORK_CBC : WORK_HASH;
 }
 
 /* Does AES-GCM, and tells what else there is. */
@@ -291,12 +302,15 @@ static uint32_t gcm_burst(struct imb *b, struct cipher_op *op, uint32_t n, bool 
 }
 
 /* Each length of key is a burst of the library's. */
-static void ctr_all(struct imb *b, struct cipher_op *op, uint32_t n, uint32_t work)
+static void text_all(struct imb *b, struct cipher_op *op, uint32_t n, uint32_t work, bool seal)
 {
 	if (work & WORK_CTR_16)
-		ctr_burst(b, op, n, 16);
+		text_burst(b, op, n, CIPHER_CTR_SHA1, 16, IMB_DIR_ENCRYPT);
 	if (work & WORK_CTR_32)
-		ctr_burst(b, op, n, 32);
+		text_burst(b, op, n, CIPHER_CTR_SHA1, 32, IMB_DIR_ENCRYPT);
+	if (work & WORK_CBC)
+		text_burst(b, op, n, CIPHER_CBC_SHA1, CIPHER_CBC_KEY,
+			   seal ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT);
 }
 
 static void imb_seal(void *self, struct cipher_op *op, uint32_t n)
@@ -304,7 +318,7 @@ static void imb_seal(void *self, struct cipher_op *op, uint32_t n)
 	struct imb *b = self;
 	const uint32_t work = gcm_burst(b, op, n, true);
 
-	ctr_all(b, op, n, work);
+	text_all(b, op, n, work, true);
 	if (work & WORK_HASH)
 		hash_burst(b, op, n, true);
 }
@@ -321,7 +335,7 @@ static void imb_unseal(void *self, struct cipher_op *op, uint32_t n)
 	for (i = 0; i < n; i++)
 		if (op[i].key->alg != CIPHER_GCM)
 			op[i].ok = tag_same(b->mac[i], op[i].tag, op[i].tag_len);
-	ctr_all(b, op, n, work);
+	text_all(b, op, n, work, false);
 }
 
 const struct cipher_ops cipher_imb = { .name = "libipsec-mb",

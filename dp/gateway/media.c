@@ -203,8 +203,7 @@ bool media_stranger(const struct worker *w, const struct media_in *in)
 	       !component_any_port(in, component, &from);
 }
 
-/* DROP_NONE: the datagram is the remote's, and may come in. */
-static enum drop component_source(struct worker *w, const struct media_in *in)
+enum drop media_source(struct worker *w, const struct media_in *in)
 {
 	struct media_component *component = &w->gateway->media[in->slot].component[in->component];
 	const struct sock_addr from = { in->p->src, in->p->sport };
@@ -250,6 +249,7 @@ static enum drop partner_takes(struct worker *w, const struct media_in *in)
 		return DROP_GATE_PARTNER;
 	if (!(t->flags & TERM_OUT))
 		return DROP_GATE_CLOSED;
+	t = media_transport(w, in->slot, !in->side);
 	if (!media_consent(w, t)) {
 		media_look(w, in->slot, !in->side);
 		if (!media_consent(w, t))
@@ -291,17 +291,40 @@ static uint32_t first_piece(const struct pkt *p)
 	return RTE_MIN((uint32_t)pkt_payload_len(p), p->m->data_len - before);
 }
 
+static bool is_event_format(const struct ctl_format *f, uint8_t type)
+{
+	return f->type == type && (f->codec == CODEC_EVENT || f->codec == CODEC_EVENT_16000 ||
+				   f->codec == CODEC_EVENT_48000);
+}
+
+/* By its payload type, as either side's session description has it (RFC 4733). */
+static bool is_event(const struct worker *w, const struct media_in *in)
+{
+	const struct media_term *term = w->gateway->media[in->slot].term;
+	const uint8_t type = pkt_payload_len(in->p) >= 2 ? pkt_payload(in->p)[1] & 0x7f : 0;
+
+	for (uint32_t i = 0; i < CTL_FORMATS_MAX; i++)
+		if (is_event_format(&term[0].format[i], type) ||
+		    is_event_format(&term[1].format[i], type))
+			return true;
+	return false;
+}
+
 enum drop media_pass(struct worker *w, const struct media_in *in)
 {
-	enum drop why = component_source(w, in);
+	enum drop why;
 
-	if (why != DROP_NONE)
-		return why;
 	media_count(w, in->line, pkt_payload(in->p), first_piece(in->p), in->len);
 	media_heard(w, in->slot, in->side);
 	if (!(in->term->flags & TERM_IN))
 		return DROP_GATE_CLOSED;
-	return rate_passes(w, in) ? partner_takes(w, in) : DROP_GATE_RATE;
+	if (in->term->flags & TERM_NO_EVENTS && !in->rtcp && is_event(w, in))
+		return DROP_GATE_EVENT;
+	why = rate_passes(w, in) ? partner_takes(w, in) : DROP_GATE_RATE;
+	if (why == DROP_NONE && unlikely(in->term->flags & TERM_SILENT) && !in->rtcp &&
+	    in->term->flags & TERM_RTP)
+		why = media_silence(w, in);
+	return why;
 }
 
 void media_send(struct worker *w, const struct media_in *in)
@@ -338,8 +361,8 @@ void media_input(struct worker *w, struct pkt *p)
 	in.term = &w->gateway->media[in.slot].term[in.side];
 	in.component = p->slot % COMPONENTS;
 	mux = in.term->flags & TERM_RTCP_MUX;
-	/* The port above is ours, but nobody was told of it. */
-	if (mux && in.component % 2) {
+	/* The port above is ours, but nobody was told of it; nor of those of a bundle's m-lines. */
+	if (mux && (in.component % 2 || in.term->flags & TERM_BUNDLED)) {
 		media_drop(w, &in, DROP_GATE_SOURCE);
 		return;
 	}
@@ -357,7 +380,9 @@ void media_input(struct worker *w, struct pkt *p)
 		media_srtp_take(w, &in);
 		return;
 	}
-	why = media_pass(w, &in);
+	why = media_source(w, &in);
+	if (why == DROP_NONE)
+		why = media_pass(w, &in);
 	if (why != DROP_NONE)
 		media_drop(w, &in, why);
 	else

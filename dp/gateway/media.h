@@ -85,6 +85,7 @@ struct media_term {
 	bool here;	      /* there is a termination on this side */
 	bool heard;	      /* something has come from its remote; checks of ICE are nothing */
 	bool told;	      /* TERM_INACTIVE was, and nothing has come since */
+	bool told_gone;	      /* and of INACTIVE_CONSENT, and no check has */
 	uint32_t heard_s;     /* when something last came, or when it was made; seconds */
 	uint32_t seen;	      /* low bits of the packets that had come then */
 	uint32_t inactivity;  /* seconds */
@@ -106,6 +107,8 @@ struct media_term {
 	struct media_use use[2];  /* RTP, or all there is; RTCP */
 	struct media_quality quality;
 	struct ctl_format format[CTL_FORMATS_MAX];
+	struct ctl_cid bundle; /* TERM_BUNDLED: who carries it */
+	struct ctl_demux demux;
 };
 
 /* What is known of a datagram on its way. */
@@ -159,8 +162,13 @@ static inline uint16_t media_sum(const struct sock_addr *in, const struct sock_a
 	return csum_fold(path_csum(out, remote) + csum_neg(csum_fold(path_csum(in, from))));
 }
 
-/* Makes the lines of a context anew: after each change of it (media_set.c). */
+/*
+ * Makes the lines of a context anew, and of whom it carries: after each change of it (media_set.c).
+ * Two contexts may carry each other, each on one side, so whom these carry is left as it is: it
+ * hangs on nothing that has changed.
+ */
 void media_make(struct worker *w, uint32_t slot);
+void media_make_lines(struct worker *w, uint32_t slot); /* of the context alone */
 /*
  * The remote of a component is learnt. It is told at once when nothing was in this second, else as
  * time goes by: whoever sends must not be able to fill the control process's ring.
@@ -181,8 +189,12 @@ void media_look(struct worker *w, uint32_t slot, uint32_t side);
 void media_drop(struct worker *w, const struct media_in *in, enum drop why);
 /* Whether no payload could make the sender the remote, or it is not. */
 bool media_stranger(const struct worker *w, const struct media_in *in);
-/* DROP_NONE: it is the remote's, counted, and may go to the partner; or why it goes no further. */
+/* DROP_NONE: it is the remote's, who may have been learnt by it. */
+enum drop media_source(struct worker *w, const struct media_in *in);
+/* What is the remote's is counted, and may go to the partner; or why it goes no further. */
 enum drop media_pass(struct worker *w, const struct media_in *in);
+/* The payload of RTP becomes silence, its checksum that of it; or why it goes no further. */
+enum drop media_silence(struct worker *w, const struct media_in *in);
 /* To the partner's remote. Takes the packet. */
 void media_send(struct worker *w, const struct media_in *in);
 

@@ -457,7 +457,8 @@ void media_dtls_set(struct worker *w, uint32_t slot, uint32_t side, const struct
 	struct media_dtls *d;
 	bool changed;
 
-	if (!(t->flags & TERM_DTLS) || !w->dtls || !media_srtp_room(w, m))
+	if (!(t->flags & TERM_DTLS) || t->flags & TERM_BUNDLED || !w->dtls ||
+	    !media_srtp_room(w, m))
 		return;
 	d = &m->srtp->dtls;
 	d->n_profile = t->n_profile;

@@ -21,7 +21,7 @@ static bool term_has(const struct media_term *t, uint32_t rtcp)
 static struct sock_addr term_local(const struct worker *w, uint32_t slot, uint32_t side,
 				   uint32_t rtcp)
 {
-	const struct media_term *t = &w->gateway->media[slot].term[side];
+	const struct media_term *t = media_transport(w, slot, side);
 	uint16_t port = be16_get(t->local.port);
 
 	if (rtcp && !term_mux(t))
@@ -46,9 +46,9 @@ static bool flow_is_short(const struct worker *w, const struct media *m, uint32_
 
 	return be16_get(l->from_port) && be16_get(l->to.dport) &&
 	       m->component[2 * side + (rtcp && !term_mux(from))].state == COMPONENT_FIXED &&
-	       from->flags & TERM_IN && to->flags & TERM_OUT && !from->rate &&
-	       !((from->flags | to->flags) & TERM_SRTP) && media_consent(w, to) &&
-	       ip_source_ok(w->dp, &l->from) && ip_source_ok(w->dp, &dst);
+	       (from->flags & (TERM_IN | TERM_NO_EVENTS | TERM_SILENT)) == TERM_IN &&
+	       to->flags & TERM_OUT && !from->rate && !((from->flags | to->flags) & TERM_SRTP) &&
+	       media_consent(w, to) && ip_source_ok(w->dp, &l->from) && ip_source_ok(w->dp, &dst);
 }
 
 /* What the lines of a side counted since the last look is the side's. */
@@ -89,7 +89,7 @@ static uint8_t flow_measure(struct worker *w, uint32_t slot, uint32_t side, uint
 static void flow_make(struct worker *w, uint32_t slot, uint32_t side, uint32_t rtcp)
 {
 	const struct media *m = &w->gateway->media[slot];
-	const struct media_term *to = &m->term[!side];
+	const struct media_term *to = &m->term[!side], *by = media_transport(w, slot, !side);
 	const bool mux = term_mux(&m->term[side]);
 	struct media_path *lines = media_lines(w, slot), *l = &lines[2 * side + rtcp];
 	const struct media_path *back = &lines[2 * !side + (rtcp && !term_mux(to))];
@@ -104,10 +104,10 @@ static void flow_make(struct worker *w, uint32_t slot, uint32_t side, uint32_t r
 	in = term_local(w, slot, side, rtcp);
 	out = term_local(w, slot, !side, rtcp);
 	remote = (struct sock_addr){ back->from, back->from_port };
-	if (l->relay != to->local.relay)
+	if (l->relay != by->local.relay)
 		l->to = (struct path_out){ 0 };
 	path_out_make(&l->to, was6, &out, &remote);
-	l->relay = (uint8_t)to->local.relay;
+	l->relay = (uint8_t)by->local.relay;
 	l->sum = media_sum(&in, &(struct sock_addr){ l->from, l->from_port }, &out, &remote);
 	l->tos_keep = to->dscp == CTL_DSCP_KEEP ? 0xff : 3;
 	l->tos = to->dscp == CTL_DSCP_KEEP ? 0 : (uint8_t)(to->dscp << 2);
@@ -139,12 +139,13 @@ void media_apart(struct worker *w, struct media_path *l, const uint8_t *msg, uin
 	l->flags |= flow_measure(w, slot, side, 0);
 }
 
-void media_make(struct worker *w, uint32_t slot)
+void media_make_lines(struct worker *w, uint32_t slot)
 {
 	const struct media *m = &w->gateway->media[slot];
 	struct media_path *lines = media_lines(w, slot);
 	uint32_t side, flow;
 
+	media_bundle_from(w, slot);
 	for (side = 0; side < SIDES; side++)
 		if (term_mux(&m->term[side])) {
 			lines[2 * side + 1].from = lines[2 * side].from;
@@ -155,6 +156,12 @@ void media_make(struct worker *w, uint32_t slot)
 			flow_make(w, slot, flow / 2, flow % 2);
 		else
 			lines[flow] = (struct media_path){ 0 };
+}
+
+void media_make(struct worker *w, uint32_t slot)
+{
+	media_make_lines(w, slot);
+	media_bundle_make(w, slot);
 }
 
 /* ---- what is learnt ---- */
@@ -196,6 +203,15 @@ static uint32_t side_packets(const struct worker *w, uint32_t slot, uint32_t sid
 			  l[1].came / MEDIA_PACKET);
 }
 
+/*
+ * Whether checks alone are its consent: of browsers, which all have RFC 7675 (RFC 8827 6.5), from
+ * the beginning; of others once they have been seen to repeat them.
+ */
+static bool term_checks(const struct media_term *t)
+{
+	return t->flags & TERM_ICE && (t->renews || t->flags & TERM_DTLS);
+}
+
 static void media_agreed(struct worker *w, uint32_t slot, struct media_term *t)
 {
 	const bool consent = media_consent(w, t);
@@ -214,13 +230,13 @@ void media_heard(struct worker *w, uint32_t slot, uint32_t side)
 	t->told = false;
 	t->heard_s = w->now;
 	t->seen = side_packets(w, slot, side);
-	if (!t->renews)
+	if (!term_checks(t))
 		media_agreed(w, slot, t);
 }
 
 /*
  * A source can be forged, a check cannot. But we are lite and send none, and agents of RFC 5245 go
- * on with indications or media alone: who has been seen to repeat its checks is held to them.
+ * on with indications or media alone: they are held to checks once they repeat them, term_checks().
  */
 void media_checked(struct worker *w, uint32_t slot, uint32_t side, bool nominated)
 {
@@ -230,6 +246,7 @@ void media_checked(struct worker *w, uint32_t slot, uint32_t side, bool nominate
 		t->nominated_s = w->now;
 	t->restarts = false;
 	t->renews = w->now - t->nominated_s >= RENEW_S;
+	t->told_gone = false;
 	media_agreed(w, slot, t);
 }
 
@@ -304,7 +321,7 @@ static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struc
 	uint32_t i;
 
 	/* Keys of the one kind are no keys of the other. */
-	if (t->transport == TERM_NONE || !(t->flags & TERM_SRTP) ||
+	if (t->transport == TERM_NONE || !(t->flags & TERM_SRTP) || t->flags & TERM_BUNDLED ||
 	    (s->flags ^ t->flags) & TERM_DTLS) {
 		media_dtls_end(w, s);
 		media_srtp_give(w, s);
@@ -323,7 +340,7 @@ static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struc
 		s->heard_s = w->now;
 	/* Events of an earlier attempt are stale there, and so is silence of another length. */
 	if (s->attempt != t->attempt || s->inactivity != t->inactivity)
-		s->told = false;
+		s->told = s->told_gone = false;
 	if (s->rate != t->rate || s->burst != t->burst) {
 		s->tokens = (uint64_t)t->burst * 1000;
 		s->refill_ms = (uint32_t)w->now_ms;
@@ -337,6 +354,8 @@ static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struc
 	s->burst = t->burst;
 	s->inactivity = t->inactivity;
 	memcpy(s->format, t->format, sizeof(s->format));
+	s->bundle = t->bundle;
+	s->demux = t->demux;
 	/* Another session of ICE; until its nomination it is as it was (RFC 8445 9). */
 	if (s->ice.pwd[0] && memcmp(s->ice.pwd, t->pwd, sizeof(s->ice.pwd)) != 0) {
 		s->renews = false;
@@ -352,6 +371,8 @@ void media_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES
 
 	for (side = 0; side < SIDES; side++)
 		term_set(w, slot, side, &term[side]);
+	for (side = 0; side < SIDES; side++)
+		media_bundle_join(w, slot, side);
 	media_make(w, slot);
 	for (side = 0; side < SIDES; side++)
 		media_dtls_set(w, slot, side, &term[side]);
@@ -370,6 +391,7 @@ void media_repeat(struct worker *w, uint32_t slot)
 	struct media *m = &w->gateway->media[slot];
 
 	m->term[0].told = m->term[1].told = false;
+	m->term[0].told_gone = m->term[1].told_gone = false;
 }
 
 void media_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side)
@@ -382,7 +404,8 @@ void media_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uin
 	quality_partner(&b->term[to_side].quality);
 	quality_partner(&b->term[!to_side].quality);
 	quality_partner(&a->term[!side].quality);
-	b->term[to_side].told = false; /* of the other context, it may not have been heard */
+	b->term[to_side].told = b->term[to_side].told_gone =
+	    false; /* of the other context, it may not have been heard */
 	memcpy(&b->component[2 * to_side], &a->component[2 * side], components);
 	memcpy(&media_lines(w, to)[2 * to_side], &media_lines(w, slot)[2 * side], lines);
 	memset(&a->term[side], 0, sizeof(a->term[side]));
@@ -462,6 +485,32 @@ static bool component_tick(struct worker *w, uint32_t slot, uint32_t i)
 	return lock;
 }
 
+/*
+ * Who was there and does not agree any more has gone, whatever comes as if from there. Where
+ * silence is of no interest, as on hold, only browsers are held to that: their checks go on (RFC
+ * 8827 6.5), those of an agent of RFC 5245 may have been the last of its choice.
+ */
+static bool term_gone(const struct worker *w, const struct media_term *t)
+{
+	const uint32_t s = RTE_MAX(t->inactivity, (uint32_t)CONSENT_S);
+
+	if (!t->inactivity && !(t->flags & TERM_DTLS))
+		return false;
+	return term_checks(t) && t->agreed && !t->restarts && w->now - t->agreed_s >= s;
+}
+
+static void term_silence(struct worker *w, uint32_t slot, uint32_t side)
+{
+	struct media_term *t = &w->gateway->media[slot].term[side];
+	struct evt_term e = { .side = (uint8_t)side, .what = TERM_INACTIVE, .attempt = t->attempt };
+
+	if (t->inactivity && !t->told && w->now - t->heard_s >= t->inactivity)
+		t->told = context_tell(w, slot, &e);
+	e.why = INACTIVE_CONSENT;
+	if (!t->told_gone && term_gone(w, t))
+		t->told_gone = context_tell(w, slot, &e);
+}
+
 static bool term_tick(struct worker *w, uint32_t slot, uint32_t side)
 {
 	struct media_term *t = &w->gateway->media[slot].term[side];
@@ -473,14 +522,11 @@ static bool term_tick(struct worker *w, uint32_t slot, uint32_t side)
 	quality_look(&t->quality, media_lines(w, slot)[2 * side].order);
 	side_hears(w, slot, side, false);
 	media_srtp_tick(w, t);
+	media_bundle_tick(w, slot, side);
 	media_dtls_tick(w, slot, side);
 	anew = component_tick(w, slot, 2 * side);
 	anew |= component_tick(w, slot, 2 * side + 1);
-	if (t->inactivity && !t->told && w->now - t->heard_s >= t->inactivity)
-		t->told = context_tell(w, slot,
-				       &(struct evt_term){ .side = (uint8_t)side,
-							   .what = TERM_INACTIVE,
-							   .attempt = t->attempt });
+	term_silence(w, slot, side);
 	return anew || ((back[0].flags | back[1].flags) & (MEDIA_SHORT | MEDIA_SHORT_MUX) &&
 			!media_consent(w, t));
 }
@@ -517,6 +563,8 @@ static void term_of(const struct worker *w, uint32_t slot, uint32_t side, struct
 		.inactivity = s->inactivity,
 	};
 	media_dtls_term(s, t);
+	t->bundle = s->bundle;
+	t->demux = s->demux;
 	memcpy(t->format, s->format, sizeof(t->format));
 	memcpy(t->ufrag, s->ice.ufrag, sizeof(t->ufrag));
 	memcpy(t->pwd, s->ice.pwd, sizeof(t->pwd));

@@ -96,7 +96,7 @@ bool media_srtp_can(const struct worker *w, uint32_t slot, const struct ctl_term
 
 	for (uint32_t side = 0; side < SIDES; side++) {
 		const struct media_term *t = &w->gateway->media[slot].term[side];
-		const bool dtls = term[side].flags & TERM_DTLS;
+		const bool dtls = (term[side].flags & (TERM_DTLS | TERM_BUNDLED)) == TERM_DTLS;
 
 		if (dtls)
 			need += term[side].flags & TERM_RTCP_MUX ? 1 : 2;
@@ -212,8 +212,9 @@ bool media_srtp_set(struct worker *w, const struct cmd_srtp_set *c, enum ctl_ref
 	bool ok = true;
 
 	*why = REFUSED_BAD;
-	if ((t->flags & (TERM_SRTP | TERM_DTLS)) != TERM_SRTP || !key_valid(&c->in) ||
-	    !key_valid(&c->out) || c->flags & ~(CTL_SRTP_CLEAR_RTP | CTL_SRTP_CLEAR_RTCP))
+	if ((t->flags & (TERM_SRTP | TERM_DTLS | TERM_BUNDLED)) != TERM_SRTP ||
+	    !key_valid(&c->in) || !key_valid(&c->out) ||
+	    c->flags & ~(CTL_SRTP_CLEAR_RTP | CTL_SRTP_CLEAR_RTCP))
 		return false;
 	in = master_of(&c->in);
 	out = master_of(&c->out);
@@ -272,12 +273,14 @@ static bool has_key(const struct media_term *t, uint32_t rtcp, bool out)
 /* What can be told before anything is deciphered: strangers do not cost that. */
 static enum drop take_judge(struct worker *w, const struct media_in *in)
 {
-	const struct media_term *to = &w->gateway->media[in->slot].term[!in->side];
+	const struct media_term *to = media_transport(w, in->slot, !in->side);
 	struct pkt *p = in->p;
 
 	if (media_stranger(w, in))
 		return DROP_GATE_SOURCE;
-	if (!has_key(in->term, in->rtcp, false) || (to->here && !has_key(to, in->rtcp, true)))
+	/* For which m-line of a bundle it is will be seen: wait_pass(). */
+	if (!has_key(in->term, in->rtcp, false) ||
+	    (to->here && !media_bundles(in->term) && !has_key(to, in->rtcp, true)))
 		return DROP_SRTP_KEY;
 	/* Who hears of it is told what came, and not what it became. */
 	if (p->ttl <= 1) {
@@ -399,7 +402,7 @@ static void burst_protect(struct worker *w, struct srtp_pool *s)
 
 	for (i = 0; i < s->n; i++) {
 		const struct media_in *in = &s->wait[i].in;
-		const struct media_term *to = &w->gateway->media[in->slot].term[!in->side];
+		const struct media_term *to = media_transport(w, in->slot, !in->side);
 
 		if (s->wait[i].why == DROP_NONE && to->flags & TERM_SRTP)
 			burst_add(s, &n, i, &keys_of(to, in->rtcp)->out);
@@ -418,6 +421,22 @@ static void wait_drop(struct worker *w, struct srtp_wait *t)
 	media_drop(w, &t->in, t->why);
 }
 
+/* What was deciphered goes to the m-line that it is of. */
+static enum drop wait_pass(struct worker *w, struct srtp_wait *t)
+{
+	const bool bundles = media_bundles(t->in.term);
+	enum drop why = media_source(w, &t->in);
+
+	if (why == DROP_NONE && bundles)
+		why = media_bundle_route(w, &t->in);
+	if (why == DROP_NONE)
+		why = media_pass(w, &t->in);
+	if (why == DROP_NONE && bundles &&
+	    !has_key(media_transport(w, t->in.slot, !t->in.side), t->in.rtcp, true))
+		why = DROP_SRTP_KEY;
+	return why;
+}
+
 void media_end(struct worker *w)
 {
 	struct srtp_pool *s = w->gateway->srtp;
@@ -428,7 +447,7 @@ void media_end(struct worker *w)
 	burst_unprotect(w, s);
 	for (i = 0; i < s->n; i++)
 		if (s->wait[i].why == DROP_NONE)
-			s->wait[i].why = media_pass(w, &s->wait[i].in);
+			s->wait[i].why = wait_pass(w, &s->wait[i]);
 	burst_protect(w, s);
 	for (i = 0; i < s->n; i++) {
 		struct srtp_wait *t = &s->wait[i];

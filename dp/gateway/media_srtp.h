@@ -6,6 +6,7 @@
  * SRTP in contexts: what comes from a side with TERM_SRTP is unprotected, what goes to one is
  * protected. Packets wait for the end of the burst that they came in, and go on together.
  */
+#include "media_bundle.h"
 #include "media_dtls.h"
 #include "../srtp/srtp.h"
 
@@ -21,7 +22,8 @@ enum {
 
 /* Of a termination. Written by its worker alone. */
 struct media_srtp {
-	struct media_dtls dtls; /* with TERM_DTLS */
+	struct media_dtls dtls;	    /* with TERM_DTLS */
+	struct media_bundle bundle; /* whom it carries */
 	/* From the remote, from it by the key before that, and to it. No key: none is agreed. */
 	struct srtp_stream in, late, out;
 	uint32_t late_s;		  /* late is heard until then; 0: there is none */
@@ -32,6 +34,12 @@ struct media_srtp {
 	struct srtp_master is_in, is_out; /* to see whether another is meant */
 	alignas(CIPHER_LINE) uint8_t in_key[2][SRTP_KEY_BYTES], out_key[SRTP_KEY_BYTES];
 };
+
+/* Whether a side carries m-lines of a bundle beside its own. */
+static inline bool media_bundles(const struct media_term *t)
+{
+	return t->srtp && t->srtp->bundle.n;
+}
 
 /* A packet that waits. */
 struct srtp_wait {

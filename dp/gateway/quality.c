@@ -132,7 +132,7 @@ static uint8_t measure_of(uint8_t codec)
 	}
 }
 
-static uint8_t codec_of(const struct ctl_format *const format[2], uint8_t type)
+uint8_t quality_codec(const struct ctl_format *const format[2], uint8_t type)
 {
 	for (int side = 0; side < 2; side++)
 		for (int i = 0; i < CTL_FORMATS_MAX; i++)
@@ -151,13 +151,13 @@ static void type_set(struct media_quality *q, const struct quality_packet *p, ui
 {
 	q->type = type;
 	q->other_types = 0;
-	codec_set(q, codec_of(p->format, type));
+	codec_set(q, quality_codec(p->format, type));
 }
 
 void quality_formats(struct media_quality *q, uint64_t *word,
 		     const struct ctl_format *const format[2])
 {
-	const uint8_t codec = q->known ? codec_of(format, q->type) : q->codec;
+	const uint8_t codec = q->known ? quality_codec(format, q->type) : q->codec;
 
 	if (codec == q->codec)
 		return;
@@ -238,7 +238,7 @@ static bool type_takes(struct media_quality *q, const struct quality_packet *p, 
 {
 	const uint32_t stamp = be32_read(p->msg + 4);
 
-	if (is_beside(codec_of(p->format, type)))
+	if (is_beside(quality_codec(p->format, type)))
 		return false;
 	if (q->other_type != type || q->other_at + 1 != q->received)
 		q->other_types = 0;

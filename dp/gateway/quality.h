@@ -134,6 +134,9 @@ quality_next(uint64_t *word, uint32_t measure, uint64_t now_us, const uint8_t *m
  */
 void quality_event(struct media_quality *q, uint64_t *word, const struct quality_packet *p);
 
+/* What a payload type is, by the formats of one side, else of the other, else RFC 3551. */
+uint8_t quality_codec(const struct ctl_format *const format[2], uint8_t type);
+
 /* What payload types are may have changed: of its side, of the other. */
 void quality_formats(struct media_quality *q, uint64_t *word,
 		     const struct ctl_format *const format[2]);

@@ -270,7 +270,8 @@ void icmp_error(struct worker *w, const struct pkt *p, enum icmp_why why, uint16
 	uint32_t data = why == ICMP_WHY_TOO_BIG ? mtu : 0;
 	uint8_t *h, l3_len;
 
-	if (!error_allowed(w, p))
+	/* It would quote in clear what came by ESP. */
+	if (p->inner != SLOT_NONE || !error_allowed(w, p))
 		return;
 	if (why == ICMP_WHY_PROTO && p->v6)
 		data = next_header_at(p);

@@ -29,9 +29,44 @@ bool pkt_head_chained(struct rte_mbuf *m)
 	return true;
 }
 
+void pkt_own_read(struct rte_mbuf *m, struct pkt *p)
+{
+	const uint8_t *h = rte_pktmbuf_mtod(m, const uint8_t *);
+	bool whole = true;
+
+	*p = (struct pkt){ .m = m, .v6 = h[0] >> 4 == 6, .inner = SLOT_NONE };
+	if (p->v6) {
+		const struct ipv6 *ip = (const struct ipv6 *)h;
+
+		p->src = ip->src;
+		p->dst = ip->dst;
+		p->tos = (uint8_t)(be32_get(ip->ver_tc_flow) >> 20);
+		p->proto = ip->proto;
+		p->ttl = ip->hops;
+		p->l3_len = IPV6_HDR;
+	} else {
+		const struct ipv4 *ip = (const struct ipv4 *)h;
+
+		p->src = ip_from_v4(ip->src);
+		p->dst = ip_from_v4(ip->dst);
+		p->tos = ip->tos;
+		p->df = ip->frag.b[0] & 0x40;
+		p->ttl = ip->ttl;
+		p->proto = ip->proto;
+		p->l3_len = IPV4_HDR;
+		whole = !(be16_get(ip->frag) & 0x3fff);
+	}
+	p->l4_len = (uint16_t)(m->pkt_len - p->l3_len);
+	if (whole && (p->proto == IP_PROTO_UDP || p->proto == IP_PROTO_TCP)) {
+		memcpy(p->sport.b, h + p->l3_len, 2);
+		memcpy(p->dport.b, h + p->l3_len + 2, 2);
+	}
+}
+
 bool ip_send(struct worker *w, struct neigh *n, struct rte_mbuf *m, bool df)
 {
-	if (likely(m->pkt_len <= n->mtu)) {
+	/* What goes by a gate may be cut behind it (RFC 4303 3.3.4). */
+	if (likely(m->pkt_len <= n->mtu) || (n->state == NEIGH_GATE && !df)) {
 		neigh_send(w, n, m);
 		return true;
 	}

@@ -146,6 +146,13 @@ void pkt_udp_csum_finish(struct pkt *p);
 
 /* ---- out (ip.c) ---- */
 
+/*
+ * What a packet of ours is, m, data at the IP header: that was written a moment ago and stands in
+ * one piece, so there is nothing to distrust. Ports are zero unless it is UDP or TCP, and no
+ * fragment.
+ */
+void pkt_own_read(struct rte_mbuf *m, struct pkt *p);
+
 /* Fields of an IP header to be written. len: bytes after the IP header. */
 struct ip_out {
 	const struct ip_addr *src, *dst; /* one family */
@@ -349,8 +356,8 @@ enum icmp_why {
 
 /*
  * Tells p's source why its packet ended (RFC 792, 1191, 4443): rate-limited, never about ICMP
- * errors, multicast or later fragments. mtu is for ICMP_WHY_TOO_BIG. Does not take p->m, and must
- * be called before its headers are rewritten.
+ * errors, multicast, later fragments or what came by ESP. mtu is for ICMP_WHY_TOO_BIG. Does not
+ * take p->m, and must be called before its headers are rewritten.
  */
 void icmp_error(struct worker *w, const struct pkt *p, enum icmp_why why, uint16_t mtu);
 

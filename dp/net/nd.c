@@ -130,12 +130,8 @@ static bool port_owns(const struct dplane *dp, const struct port *p, const struc
 static bool port_on_link(const struct dplane *dp, const struct port *p, const struct ip_addr *a)
 {
 	const struct config_port *c = &snapshot_conf(dp)->port[p->idx];
-	uint16_t i;
 
-	for (i = 0; i < c->n_addr; i++)
-		if (ip_in_prefix(a, &c->addr[i]))
-			return true;
-	return ip_is_link_local(a);
+	return ip_in_prefixes(a, c->addr, c->n_addr) || ip_is_link_local(a);
 }
 
 /* What nd_input() found in a message. */

@@ -58,7 +58,8 @@ struct neigh_table *neigh_create(uint32_t max, uint32_t wait, const char *name, 
 	t->max = RTE_MIN(max, (uint32_t)NEIGH_MAX);
 	t->wait_max = wait;
 	t->hash = rte_hash_create(&p);
-	t->entry = rte_zmalloc_socket("neigh", sizeof(*t->entry) * t->max, 64, socket);
+	t->entry =
+	    rte_zmalloc_socket("neigh", sizeof(*t->entry) * (t->max + CTL_PORTS_MAX), 64, socket);
 	t->wait =
 	    rte_zmalloc_socket("neigh", sizeof(*t->wait) * t->max * RTE_MAX(wait, 1u), 64, socket);
 	t->free = rte_zmalloc_socket("neigh", sizeof(*t->free) * t->max, 64, socket);
@@ -66,17 +67,23 @@ struct neigh_table *neigh_create(uint32_t max, uint32_t wait, const char *name, 
 		neigh_free(NULL, t);
 		return NULL;
 	}
-	for (i = 0; i < t->max; i++) {
+	for (i = 0; i < t->max + CTL_PORTS_MAX; i++) {
 		t->entry[i].gen = 1;
 		t->entry[i].open = NEIGH_SHUT;
-		t->free[t->n_free++] = (uint16_t)(t->max - 1 - i);
 	}
+	for (i = 0; i < t->max; i++)
+		t->free[t->n_free++] = (uint16_t)(t->max - 1 - i);
 	return t;
 }
 
 struct neigh *neigh_entries(struct neigh_table *t)
 {
 	return t->entry;
+}
+
+struct neigh *neigh_gates(struct neigh_table *t)
+{
+	return t->entry + t->max;
 }
 
 uint32_t neigh_held(const struct neigh_table *t)
@@ -337,8 +344,13 @@ struct neigh *neigh_at(struct worker *w, uint16_t port, const struct ip_addr *ip
 	return n ? n : neigh_add(w, ip, port);
 }
 
-struct neigh *neigh_find(struct worker *w, const struct ip_addr *src, const struct ip_addr *dst,
-			 uint32_t *cache, enum drop *why)
+static uint32_t neigh_cache(const struct neigh_table *t, const struct neigh *n)
+{
+	return (uint32_t)n->gen << 16 | neigh_index(t, n);
+}
+
+static struct neigh *find(struct worker *w, const struct ip_addr *src, const struct ip_addr *dst,
+			  uint32_t *cache, enum drop *why, bool gates)
 {
 	struct neigh_table *t = w->net->neigh;
 	const struct local_addr *local;
@@ -358,6 +370,10 @@ struct neigh *neigh_find(struct worker *w, const struct ip_addr *src, const stru
 			*cache = NH_LOOP;
 		return NULL;
 	}
+	if (unlikely(gates && w->net->gate_send && (n = net_gate_of(w, src)) != NULL)) {
+		*cache = neigh_cache(t, n);
+		return n;
+	}
 	*why = DROP_NO_ROUTE;
 	if (!ip_route(w->dp, t, src, dst, &port, &via))
 		return NULL;
@@ -366,8 +382,20 @@ struct neigh *neigh_find(struct worker *w, const struct ip_addr *src, const stru
 	if (!n)
 		return NULL;
 	n->gateway |= !ip_eq(&via, dst);
-	*cache = (uint32_t)n->gen << 16 | neigh_index(t, n);
+	*cache = neigh_cache(t, n);
 	return n;
+}
+
+struct neigh *neigh_find(struct worker *w, const struct ip_addr *src, const struct ip_addr *dst,
+			 uint32_t *cache, enum drop *why)
+{
+	return find(w, src, dst, cache, why, true);
+}
+
+struct neigh *neigh_beyond(struct worker *w, const struct ip_addr *src, const struct ip_addr *dst,
+			   uint32_t *cache, enum drop *why)
+{
+	return find(w, src, dst, cache, why, false);
 }
 
 void neigh_send(struct worker *w, struct neigh *n, struct rte_mbuf *m)
@@ -390,6 +418,10 @@ void neigh_send(struct worker *w, struct neigh *n, struct rte_mbuf *m)
 	}
 	if (n->state == NEIGH_FAILED) {
 		pkt_drop(w, m, DROP_NEIGH_FAILED);
+		return;
+	}
+	if (n->state == NEIGH_GATE) {
+		w->net->gate_send(w, n->port, m);
 		return;
 	}
 	wait_add(w, n, m);

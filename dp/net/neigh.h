@@ -11,9 +11,9 @@
 #include "../worker.h"
 
 enum {
-	NEIGH_MAX = 65535,
-	NEIGH_PROBES = 3,	    /* requests before a neighbour is called unreachable */
-	NEIGH_RETRY_MS = 1000,	    /* between them */
+	NEIGH_MAX = 65535 - CTL_PORTS_MAX, /* behind these are gates */
+	NEIGH_PROBES = 3,		   /* requests before a neighbour is called unreachable */
+	NEIGH_RETRY_MS = 1000,		   /* between them */
 	NEIGH_REACHABLE_MS = 30000, /* an answer holds that long; then it is asked again if used */
 	NEIGH_FAILED_MS = 3000,	    /* unreachable for that long before it is asked again */
 	NEIGH_TICK_MS = 100,
@@ -22,6 +22,7 @@ enum {
 	NEIGH_ROW_ASKS = 1, /* of each row of askers a second, and */
 	NEIGH_ROW_BURST_MS = 4000, /* what it saved in so long at once */
 	NH_NONE = 0,		   /* no cached next hop */
+	NEIGH_GATE = 0x80,	   /* of neigh.state, beside enum neigh_state: see neigh_gate() */
 	NEIGH_SHUT = 0xfffe,	   /* of neigh.open: no gen is that */
 };
 
@@ -56,8 +57,9 @@ struct neigh_table;
 struct neigh_table *neigh_create(uint32_t max, uint32_t wait, const char *name, int socket);
 void neigh_free(struct worker *w, struct neigh_table *t);
 
-/* The entries, for neigh_cached(). */
+/* The entries, for neigh_cached(), and of these the gates. */
 struct neigh *neigh_entries(struct neigh_table *t);
+struct neigh *neigh_gates(struct neigh_table *t); /* [CTL_PORTS_MAX] */
 
 /*
  * The entry that a cached next hop (generation << 16 | index) names, or NULL if it changed hands,
@@ -98,6 +100,24 @@ struct neigh *neigh_find(struct worker *w, const struct ip_addr *src, const stru
  * must not exceed n->mtu: ip_send() sees to that.
  */
 void neigh_send(struct worker *w, struct neigh *n, struct rte_mbuf *m);
+
+/*
+ * All that leaves from addresses with ipsec (local_addr) goes to send() from now on, which has one
+ * next hop a port for that: NEIGH_GATE, whose MTU has room for what ESP adds. Takes m, data at its
+ * IP header, and may send it by neigh_beyond(). At the worker's start, before ports are open.
+ */
+typedef void neigh_gate_fn(struct worker *w, uint16_t port, struct rte_mbuf *m);
+void neigh_gate(struct worker *w, neigh_gate_fn *send);
+
+/* As neigh_find(), and as if there were no gate. */
+struct neigh *neigh_beyond(struct worker *w, const struct ip_addr *src, const struct ip_addr *dst,
+			   uint32_t *cache, enum drop *why);
+
+/* The port whose device gets what is sent to n, for what it does by itself; NULL: not as it is. */
+static inline const struct port *neigh_port(const struct worker *w, const struct neigh *n)
+{
+	return likely(n && n->state != NEIGH_GATE) ? &w->dp->port[n->port] : NULL;
+}
 
 /* Whether packets can go: the entry has a link-layer address, fresh or not. */
 static inline bool neigh_has_mac(const struct neigh *n)

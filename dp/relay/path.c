@@ -252,7 +252,7 @@ static __rte_always_inline bool path_sort(struct worker *w, const struct port *p
 		return path_from_peer(w, port, s, m, ip, i, s->seen.relay, handed, false);
 	l = v6 ? local_v6(dp, ipv6_addr(ip + 24)) : dplane_local_v4(dp, load32(ip + 16));
 	/* By another port: rx_parse.c asks whether its source is there. */
-	if (unlikely(!l || l->port != port->idx))
+	if (unlikely(!l || l->short_port != port->idx))
 		return false;
 	relay = local_relay_at(l, dport);
 	if (relay != CTL_RELAY_NONE &&

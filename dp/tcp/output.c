@@ -260,7 +260,7 @@ static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s
 		hdr_len = (uint8_t)(TCP_HDR + tcp_opts_len(&s->o));
 	enum drop why = DROP_NO_ROUTE;
 	struct neigh *n = neigh_find(w, src, &c->remote_ip, &c->nh, &why);
-	const struct port *p = n ? &w->dp->port[n->port] : NULL;
+	const struct port *p = neigh_port(w, n);
 	struct rte_mbuf *m = s->m;
 	struct ip_out o = { .src = src,
 			    .dst = &c->remote_ip,
@@ -275,7 +275,8 @@ static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s
 		neigh_wanted(n, c->local_port);
 	h = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(l3_len + hdr_len));
 	if (s->len && !segment_data(w, c, s, p)) {
-		memset(h, 0, (size_t)l3_len + hdr_len); /* a trace would take it for what stood there */
+		memset(h, 0,
+		       (size_t)l3_len + hdr_len); /* a trace would take it for what stood there */
 		pkt_drop(w, m, DROP_NO_MBUF);
 		return;
 	}
@@ -528,7 +529,7 @@ static const struct port *output_port(struct worker *w, struct tcp_conn *c)
 
 	if (unlikely(!n && (c->lost_bytes || conn_unsent(c))))
 		n = neigh_find(w, &w->dp->local[c->local].ip, &c->remote_ip, &c->nh, &why);
-	return n ? &w->dp->port[n->port] : NULL;
+	return neigh_port(w, n);
 }
 
 void conn_output(struct worker *w, struct tcp_conn *c)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Crypto threads: their rings, their domains, their loop; and each worker's handshakes. */
 #include "crypto.h"
+#include "../numa.h"
 #include "../worker.h"
 #include "domain.h"
 #include "accel.h"
@@ -14,6 +15,7 @@
 #include <rte_errno.h>
 #include <rte_log.h>
 #include <rte_malloc.h>
+#include <rte_memory.h>
 #include <rte_pause.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -124,6 +126,15 @@ bool cryptos_reload(struct dplane *dp, struct snapshot *of, char *err, size_t er
 
 /* ---- life ---- */
 
+/*
+ * Whole pages: where they are ordinary ones, a page that another's thread had first would be of its
+ * node.
+ */
+static void *pages_take(const char *name, size_t len)
+{
+	return rte_zmalloc(name, RTE_ALIGN_CEIL(len, (size_t)RTE_PGSIZE_4K), RTE_PGSIZE_4K);
+}
+
 /* Room for all of a worker's handshakes in each ring. */
 static bool crypto_rings(struct crypto *th, uint16_t worker, uint32_t n)
 {
@@ -175,7 +186,7 @@ static bool crypto_openssl(struct crypto *th)
 static struct crypto *crypto_create(struct dplane *dp, uint16_t id, struct tls_files *files,
 				    const struct srtp_cert *cert, char *err, size_t errlen)
 {
-	struct crypto *th = rte_zmalloc("crypto", sizeof(*th), RTE_CACHE_LINE_SIZE);
+	struct crypto *th = pages_take("crypto", sizeof(*th));
 	bool own = dp->conf->tls.n_crypto_cpus == 0, ok = th;
 	uint16_t i, at_fault;
 
@@ -203,12 +214,11 @@ static struct crypto *crypto_create(struct dplane *dp, uint16_t id, struct tls_f
 
 static struct handshake_pool *pool_create(const struct dplane *dp, uint16_t worker)
 {
-	struct handshake_pool *p = rte_zmalloc("handshakes", sizeof(*p), RTE_CACHE_LINE_SIZE);
+	struct handshake_pool *p = pages_take("handshakes", sizeof(*p));
 	uint32_t i, n = handshakes_of(dp->conf);
 
 	if (p)
-		p->memory =
-		    rte_zmalloc("handshakes", (size_t)n * HANDSHAKE_STRIDE, RTE_CACHE_LINE_SIZE);
+		p->memory = pages_take("handshakes", (size_t)n * HANDSHAKE_STRIDE);
 	if (!p || !p->memory) {
 		rte_free(p);
 		return NULL;
@@ -241,11 +251,44 @@ static void cryptos_accel(struct dplane *dp)
 		fprintf(stderr, "fairlead-dp: %s; handshakes are done in software\n", err);
 }
 
+/* What is made by the thread that it is for: memory is of the node of its CPU then. */
+struct making {
+	struct dplane *dp;
+	uint16_t i;
+	struct tls_files *files;
+	const struct srtp_cert *cert;
+	char *err;
+	size_t errlen;
+};
+
+static int crypto_make(void *arg)
+{
+	const struct making *m = arg;
+
+	memory_arena_own(); /* where there is none, crypto_run() or worker_run() says so */
+	m->dp->crypto[m->i] = crypto_create(m->dp, m->i, m->files, m->cert, m->err, m->errlen);
+	return m->dp->crypto[m->i] ? 0 : -1;
+}
+
+static int pool_make(void *arg)
+{
+	const struct making *m = arg;
+
+	m->dp->handshakes[m->i] = pool_create(m->dp, m->i);
+	if (m->dp->handshakes[m->i])
+		return 0;
+	snprintf(m->err, m->errlen,
+		 "%s: dataplane.memory-mb: too small for %u handshakes a worker (tls.handshakes)",
+		 m->dp->conf->file, m->dp->conf->tls.handshakes);
+	return -1;
+}
+
 bool cryptos_create(struct dplane *dp, char *err, size_t errlen)
 {
 	const struct config *c = dp->conf;
-	uint16_t i, n = c->tls.n_crypto_cpus ? c->tls.n_crypto_cpus : dp->n_workers;
+	uint16_t n = c->tls.n_crypto_cpus ? c->tls.n_crypto_cpus : dp->n_workers;
 	struct srtp_cert cert = { .key = NULL };
+	struct making m = { .dp = dp, .cert = &cert, .err = err, .errlen = errlen };
 	struct tls_files *files;
 
 	if (!config_has_tls(c) && !config_has_dtls_srtp(c))
@@ -260,25 +303,20 @@ bool cryptos_create(struct dplane *dp, char *err, size_t errlen)
 		files_free(files);
 		return false;
 	}
-	for (i = 0; files && i < n; i++, dp->n_cryptos++) {
-		dp->crypto[i] = crypto_create(dp, i, files, &cert, err, errlen);
-		if (!dp->crypto[i])
+	for (m.files = files; files && m.i < n; m.i++, dp->n_cryptos++) {
+		const unsigned lcore =
+		    c->tls.n_crypto_cpus ? lcore_crypto(c, m.i) : lcore_worker(m.i);
+
+		if (numa_run(lcore, crypto_make, &m) < 0)
 			break;
 	}
 	srtp_cert_free(&cert);
 	files_free(files);
 	if (dp->n_cryptos < n)
 		return false;
-	for (i = 0; i < dp->n_workers; i++) {
-		dp->handshakes[i] = pool_create(dp, i);
-		if (!dp->handshakes[i]) {
-			snprintf(err, errlen,
-				 "%s: dataplane.memory-mb: too small for %u handshakes a worker "
-				 "(tls.handshakes)",
-				 c->file, c->tls.handshakes);
+	for (m.i = 0; m.i < dp->n_workers; m.i++)
+		if (numa_run(lcore_worker(m.i), pool_make, &m) < 0)
 			return false;
-		}
-	}
 	domains_publish(dp, dp->crypto[0]->domains->set);
 	return true;
 }

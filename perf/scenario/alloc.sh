@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# 20 s: authenticated allocations a second, beside coturn
+# 2 min: authenticated allocations a second, beside coturn; with records; a million sessions
 #
 # Our worker and our control process share CPU 0, as coturn's threads do.
 #
@@ -26,6 +26,13 @@ alone()
 	say "alloc: the control process alone"
 	bench taskset -c 0 "$BUILD/perf/bench_alloc" -n 100000
 	keep fairlead bench=alone <"$TMP/out"
+	say "alloc: the same with records"
+	bench taskset -c 0 "$BUILD/perf/bench_alloc" -n 100000 -R
+	(($(jq .records_lost "$TMP/out") == 0)) || die "records were lost"
+	keep fairlead bench=records <"$TMP/out"
+	say "alloc: a million sessions listed, filtered and killed"
+	BENCH_SECS=600 bench taskset -c 0 "$BUILD/perf/bench_sessions" -a
+	keep fairlead bench=sessions <"$TMP/out"
 }
 
 rig_begin "$COTURN"

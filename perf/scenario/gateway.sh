@@ -6,6 +6,7 @@
 #   rtp     packets a second over AF_XDP on veth, flat out and without loss; latency at shares of
 #           rtpengine's loss-free rate
 #   calls   offered, answered and deleted by ng, one SDP each, over loopback
+#   h248    transactions of H.248 a second of the control process alone, while so many calls stand
 #   memory  resident memory of all processes while so many calls live: the slope is what one costs
 #
 # rtpengine relays by its kernel module or in user space. Its module, where there is one, is measured
@@ -14,18 +15,19 @@
 # shellcheck source=perf/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 SCENARIO=gateway TURN=1
-STEPS=(bench rtp calls memory)
+STEPS=(bench rtp calls h248 memory)
 BENCH_COUNTS=(1000 100000 1000000)
 NG=127.0.0.1:2223
 COUNT=1000 STEPS_SEARCH=7
 LOADS=(50 90) # percent
 CALLS=10000
+STANDING=(1000 100000)
 SEARCH_SHARES='100 85 70 50' # of the flat-out rate
 MEMORY_COUNTS=(500 2000 4000) # rtpengine has four descriptors a call, and some machines give 20,000
 CONTEXTS=16384
 OFFER=0 # flat out
 if [[ -n $SHORT ]]; then
-	OFFER=2000 BENCH_COUNTS=(1000) COUNT=10 STEPS_SEARCH=2 LOADS=(50) CALLS=100 MEMORY_COUNTS=(10 50)
+	OFFER=2000 BENCH_COUNTS=(1000) COUNT=10 STEPS_SEARCH=2 LOADS=(50) CALLS=100 STANDING=(100) MEMORY_COUNTS=(10 50)
 fi
 
 # ---- servers ----
@@ -164,6 +166,18 @@ step_calls()
 	done
 }
 
+step_h248()
+{
+	local n
+	for TURN in $(seq "$TURNS"); do
+		for n in "${STANDING[@]}"; do
+			say "gateway: H.248, turn $TURN of $TURNS, $n calls stand"
+			bench taskset -c 0 "$BUILD/perf/bench_h248" -n "$CALLS" -s "$n"
+			keep fairlead step=h248 standing="$n" <"$TMP/out"
+		done
+	done
+}
+
 # Ours takes its tables at start, so each count has tables for just that many.
 step_memory()
 {
@@ -200,4 +214,4 @@ for STEP in "${STEPS[@]}"; do
 	HUGE=$HUGE_WAS
 done
 summarise cycles_to_a cycles_to_b cycles_ice_check bytes_per_context rate_delivered loss_free_rate \
-	latency_us.p50 latency_us.p99 latency_us.p99_9 lost offered rate_offered contexts_per_s
+	latency_us.p50 latency_us.p99 latency_us.p99_9 lost offered rate_offered contexts_per_s transactions_per_s

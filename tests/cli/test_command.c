@@ -179,6 +179,8 @@ static void test_watch(void **state)
 	watch((const char *const[]){ "drops", "--watch", "--all", NULL }, 1, "drops --all ", 0);
 	watch((const char *const[]){ "show", "--watch", "1234567890123456", NULL }, 1,
 	      "show 1234567890123456 ", 0); /* a context */
+	watch((const char *const[]){ "drops", "--watch", "2m", NULL }, 120, "drops ", 0);
+	watch((const char *const[]){ "drops", "--watch=1h30m", NULL }, 5400, "drops ", 0);
 	watch((const char *const[]){ "drops", "--watch=0", NULL }, 0, "drops ", 1);
 	watch((const char *const[]){ "drops", "--watch=x", NULL }, 0, "drops ", 1);
 }

@@ -5,6 +5,7 @@
  * by slice and of which not all are kept; and what is printed.
  */
 #include "tests/world/unit.h"
+#include "cli/conn_talkers.h"
 #include "cli/grid.h"
 #include "cli/talkers.h"
 #include "cli/tally.h"
@@ -153,6 +154,38 @@ static void more_than_are_kept(void **state)
 	talkers_free(t);
 }
 
+/* Who relays less than is asked for takes no place from who relays more, however many they are. */
+static void over_a_rate(void **state)
+{
+	struct talkers *t = talkers_begin(TALKERS_SESSION);
+	const int n = 2 * TALLY_KEPT, busy = 3;
+	json_t *r;
+
+	(void)state;
+	talkers_over(t, 15 * 10);
+	for (int i = 0; i < n; i++)
+		was(t, "anne", i, 0);
+	for (int i = 0; i < n; i++) /* 100 and 50 bytes a packet, in ten seconds */
+		is(t, "anne", i, i % (n / busy) == 7 ? 10 : 9, 100);
+	r = talkers_result(t, 10, 15 * 10, SIZE_MAX);
+	assert_int_equal(json_array_size(json_object_get(r, "talkers")), busy);
+	assert_int_equal(json_integer_value(json_object_get(r, "left_out")), 0);
+	assert_int_equal(json_integer_value(json_object_get(r, "active")), n);
+	json_decref(r);
+	talkers_free(t);
+	/* Two sessions of a user, each below, are above it together. */
+	t = talkers_begin(TALKERS_USER);
+	talkers_over(t, 15 * 10);
+	for (int i = 0; i < 2; i++) {
+		was(t, "anne", i, 0);
+		is(t, "anne", i, 9, 100);
+	}
+	r = talkers_result(t, 10, 15 * 10, SIZE_MAX);
+	assert_int_equal(json_array_size(json_object_get(r, "talkers")), 1);
+	json_decref(r);
+	talkers_free(t);
+}
+
 /* So many sessions as pages; each relays when it is looked at again, and then no more. */
 struct list {
 	int n, pages;
@@ -265,6 +298,68 @@ static void printed(void **state)
 	free(text);
 }
 
+/* The same of connections, by the bytes of their streams. */
+static json_t *streams(const char *remote, int index, int rx, int tx)
+{
+	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i}", "remote", remote, "worker", 0, "index",
+			 index, "age_s", 100, "rx_bytes", rx, "tx_bytes", tx);
+}
+
+static void connections_are_looked_at(struct talkers *t, bool again)
+{
+	json_t *page = conn_talkers_page(
+		   json_pack("{s:[o, o, o], s:n}", "connections",
+			     streams("192.0.2.1:7", 0, again ? 1000 : 0, again ? 30000 : 20000),
+			     streams("192.0.2.1:8", 1, again ? 500 : 0, 0),
+			     streams("[2001:db8::1]:9", 2, 77, 77), "cursor")),
+	       *s;
+	size_t i;
+
+	assert_true(json_is_null(json_object_get(page, "cursor")));
+	json_array_foreach(json_object_get(page, "sessions"), i, s)
+	{
+		if (again)
+			talkers_is(t, s, 10);
+		else
+			talkers_was(t, s);
+	}
+	json_decref(page);
+}
+
+static void of_connections(void **state)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	for (int by = TALKERS_SESSION; by < TALKERS_BY; by += TALKERS_SOURCE) {
+		struct talkers *t = talkers_begin((enum talkers_by)by);
+		json_t *r;
+
+		connections_are_looked_at(t, false);
+		connections_are_looked_at(t, true);
+		r = conn_talkers_result(talkers_result(t, 10, 0, 10));
+		assert_string_equal(json_string_value(json_object_get(r, "by")),
+				    by == TALKERS_SOURCE ? "source" : "connection");
+		show_conn_talkers(r, out);
+		json_decref(r);
+		r = conn_talkers_result(talkers_result(t, 10, 5000, 10));
+		show_conn_talkers(r, out);
+		json_decref(r);
+		talkers_free(t);
+	}
+	fclose(out);
+	assert_string_equal(text, "WHO              CONNECTIONS  RECEIVED       SENT\n"
+				  "192.0.2.1:7 0/0            1   100 B/s  1.00 kB/s\n"
+				  "192.0.2.1:8 0/1            1    50 B/s      0 B/s\n"
+				  "No connection carries so much.\n"
+				  "WHO        CONNECTIONS  RECEIVED       SENT\n"
+				  "192.0.2.1            2   150 B/s  1.00 kB/s\n"
+				  "No connection carries so much.\n");
+	free(text);
+}
+
 static void rates_are_read(void **state)
 {
 	static const struct {
@@ -307,16 +402,75 @@ static void rates_are_read(void **state)
 	}
 }
 
+static void seconds_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t want; /* below 0: it is refused */
+	} of[] = {
+		{ "0", 0 },
+		{ "90", 90 },
+		{ "90s", 90 },
+		{ "59 s", 59 },
+		{ "5m", 300 },
+		{ "5min", 300 },
+		{ "2h", 7200 },
+		{ "1d", 86400 },
+		{ "1h30m", 5400 },
+		{ "3 h 5 min", 11100 },
+		{ "2 d 4 h", 187200 },
+		{ "9 min 59 s", 599 },
+		{ "2147483647", 2147483647 },
+		{ "2147483648", -1 },
+		{ "24856d", -1 },
+		{ "99999999999999999999", -1 },
+		{ "", -1 },
+		{ "s", -1 },
+		{ "-5", -1 },
+		{ "+5", -1 },
+		{ " 5", -1 },
+		{ "5 ", -1 },
+		{ "1.5h", -1 },
+		{ "5x", -1 },
+		{ "5mm", -1 },
+		{ "30m1h", -1 },
+		{ "1m1m", -1 },
+		{ "5m3", -1 },
+		{ "5M", -1 },
+		{ "1h ", -1 },
+	};
+	char printed[UNIT_STR_MAX];
+	int64_t got;
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(of); i++) {
+		const bool ok = unit_read_seconds(of[i].text, &got);
+
+		if (ok != (of[i].want >= 0) || (ok && got != of[i].want))
+			fail_msg("'%s': %d, %lld", of[i].text, ok, (long long)got);
+	}
+	/* What is printed can be typed. */
+	for (int64_t s = 0; s < 4 * 86400; s += 7) {
+		const int64_t unit = s < 3600 ? 1 : s < 86400 ? 60 : 3600;
+
+		assert_true(unit_read_seconds(unit_seconds(s, printed, sizeof(printed)), &got));
+		assert_int_equal(got, s - s % unit);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_each),
 		cmocka_unit_test(many),
 		cmocka_unit_test(more_than_are_kept),
+		cmocka_unit_test(over_a_rate),
 		cmocka_unit_test(slice_by_slice),
 		cmocka_unit_test(a_page_that_fails),
 		cmocka_unit_test(printed),
+		cmocka_unit_test(of_connections),
 		cmocka_unit_test(rates_are_read),
+		cmocka_unit_test(seconds_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # What the package does to a relay that runs: the control process is restarted; the dataplane as well only
-# where it has another boundary, or does not tell, and where it is not, that is said. Where no systemd runs
+# where it has another boundary, or does not tell, and what becomes of it is said. Where no systemd runs
 # nothing is. The commands it calls are replaced by such as note how they were called. postinst_test.sh POSTINST
 set -euo pipefail
 POSTINST=$1
@@ -46,6 +46,13 @@ upgrade "$RELOAD;$CP" '    "abi": 10,' 0
 grep -q 'fairlead-dp goes on as it was' "$TMP/said" || fail "it does not say what goes on: $(<"$TMP/said")"
 upgrade "$RELOAD;$CP" '    "abi": 10,' 3
 [[ ! -s $TMP/said ]] || fail "nothing goes on, but it says: $(<"$TMP/said")"
+# restarts FROM: the sentence.
+restarts() { grep -q "(boundary $1, now 10), so both restart: UDP goes on after a moment, connections over TCP and TLS end" "$TMP/said" || fail "it says '$(<"$TMP/said")'"; }
 upgrade "$RELOAD;$BOTH" '    "abi": 9,' 0
+restarts 9
 upgrade "$RELOAD;$BOTH" '    "abi": 100,' 0
+restarts 100
 upgrade "$RELOAD;$BOTH" 'no answer' 0
+restarts 'not told'
+upgrade "$RELOAD;$BOTH" 'no answer' 3
+[[ ! -s $TMP/said ]] || fail "nothing runs, but it says: $(<"$TMP/said")"

@@ -433,6 +433,33 @@ static void test_sizes_beside_words(void **state)
 	assert_true(unchecked);
 }
 
+/* What a device is called is looked at by itself, whatever is wrong beside it or of another port.
+ */
+static void test_devices_beside_words(void **state)
+{
+	unsigned n;
+
+	(void)state;
+	assert_string_equal(
+	    mistakes("dataplane: {workers: [2]}\n"
+		     "ports:\n"
+		     "  - {name: a, device: net_null0, addresses: [10.1.0.1/24], vlan: 9999}\n"
+		     "  - {name: b, device: '02:00', addresses: [10.2.0.1/24]}\n"
+		     "  - {name: c, device: '0000:01:00', addresses: [10.3.0.1/24], vlann: 3}\n"
+		     "  - {name: d, addresses: [10.4.0.1/24]}\n"
+		     "listeners: [{address: 10.1.0.1}]\n"
+		     "relays: [{address: 10.2.0.1}]\n"
+		     "turn: {realm: example.org}\n",
+		     &n),
+	    ":3: ports[0].vlan: 9999 is out of range 0..4094\n"
+	    ":4: ports[1].device: '02:00' is no PCI address: bus:device.function, as in 01:00.0\n"
+	    ":5: ports[2].vlann: no such key: did you mean vlan?\n"
+	    ":5: ports[2].device: '0000:01:00' is no PCI address: bus:device.function, as in "
+	    "01:00.0\n"
+	    ":6: ports[3].device: is missing\n");
+	assert_int_equal(n, 5);
+}
+
 /* A guess is of the same map, and near: a letter of a short name, more of a long one. */
 static void test_guesses(void **state)
 {
@@ -457,6 +484,47 @@ static void test_guesses(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_string_equal(mistakes(edit(rows[i].find, rows[i].replace), &n),
 				    rows[i].expect);
+}
+
+/* Controllers of H.248: what TLS needs, and addresses of one family. */
+static void test_controllers(void **state)
+{
+	static const struct {
+		const char *gateway, *expect;
+	} rows[] = {
+		{ "h248-controllers: [{address: 192.0.2.1, transport: tls}]",
+		  ":24: gateway.h248-controllers[0].transport: tls wants h248-certificate, "
+		  "h248-key and h248-ca\n" },
+		{ "h248-controllers: [{address: 192.0.2.1, name: x}]",
+		  ":24: gateway.h248-controllers[0].name: is of no use: its transport is not "
+		  "tls\n" },
+		{ "h248-controllers: [{address: '2001:db8::1'}]",
+		  ":24: gateway.h248-controllers[0].address: is not of the family of "
+		  "h248-address\n" },
+	};
+	char text[512], err[512] = "";
+	struct config *c;
+	unsigned n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text),
+			 "realm: example.org\nrealms: [{name: r}]\ngateway: {contexts: 8, streams: "
+			 "8, %s}\n",
+			 rows[i].gateway);
+		assert_string_equal(mistakes(edit("realm: example.org\n", text), &n),
+				    rows[i].expect);
+	}
+	c = load(
+	    edit("realm: example.org\n",
+		 "realm: example.org\nrealms: [{name: r}]\ngateway: {contexts: 8, streams: 8, "
+		 "h248-certificate: a, h248-key: b, h248-ca: c, h248-controllers: [{address: "
+		 "192.0.2.1, transport: tls, name: x}, {address: 192.0.2.2, transport: tcp}]}\n"),
+	    err, sizeof(err));
+	assert_string_equal(err, "");
+	assert_int_equal(c->gateway.h248_controller[0].transport, CONTROLLER_TLS);
+	assert_int_equal(c->gateway.h248_controller[1].transport, CONTROLLER_TCP);
+	config_free(c);
 }
 
 /* A file may be wrong in more places than are told. */
@@ -586,12 +654,14 @@ static const struct {
 	{ "tls, domain: ims", "tls, domain: default, service: web",
 	  ":28: listeners[1].service: web is reached through domain ims alone" },
 	{ "tls, domain: ims", "udp, service: web",
-	  ":28: listeners[1].service: a listener for UDP or DTLS passes nothing to a service" },
+	  ":28: listeners[1].service: a listener for UDP or DTLS passes nothing to a service, "
+	  "but UDP at ipsec.server-port of ipsec.addresses, with an ipsec.sip-port" },
 	{ "tls, domain: ims", "dtls, domain: ims", NULL },
 	{ "tls, domain: ims", "dtls, domain: ism",
 	  ":28: listeners[1].domain: ism is the name of no domain in tls-domains" },
 	{ "tls, domain: ims", "dtls, domain: ims, service: web",
-	  ":28: listeners[1].service: a listener for UDP or DTLS passes nothing to a service" },
+	  ":28: listeners[1].service: a listener for UDP or DTLS passes nothing to a service, "
+	  "but UDP at ipsec.server-port of ipsec.addresses, with an ipsec.sip-port" },
 	{ "workers: [2, 3]", "workers: [2, 3], main-cpu: 4", NULL },
 	{ "workers: [2, 3]", "workers: [2, 3], main-cpu: 4, idle: poll",
 	  ":3: tls.crypto-cpus[0]: CPU 4 is main-cpu, in line 1, and polls" },
@@ -614,6 +684,61 @@ static void test_wrong_tls(void **state)
 	for (size_t i = 0; i < sizeof(wrong_tls) / sizeof(wrong_tls[0]); i++)
 		expect_error(edit_of(tls, wrong_tls[i].find, wrong_tls[i].replace),
 			     wrong_tls[i].expect);
+}
+
+/* ---- IPsec ---- */
+
+static const char ipsec[] =
+    "dataplane: {workers: [2, 3]}\n"					    /* 1 */
+    "services:\n"							    /* 2 */
+    "  - {name: pcscf, sip: true, backend: 10.2.0.2}\n"			    /* 3 */
+    "ports:\n"								    /* 4 */
+    "  - {name: access, device: net_null0, addresses: [10.1.0.1/24]}\n"	    /* 5 */
+    "ipsec:\n"								    /* 6 */
+    "  addresses: [10.1.0.1]\n"						    /* 7 */
+    "  sip-port: 10000\n"						    /* 8 */
+    "listeners:\n"							    /* 9 */
+    "  - {address: 10.1.0.1, port: 5063, transport: udp, service: pcscf}\n" /* 10 */
+    "relays:\n"								    /* 11 */
+    "  - {address: 10.1.0.1, port-min: 20000}\n"			    /* 12 */
+    "turn: {realm: example.org}\n";					    /* 13 */
+
+static const struct {
+	const char *find, *replace, *expect;
+} wrong_ipsec[] = {
+	{ "  sip-port: 10000\n", "",
+	  ":9: listeners[0].service: a listener for UDP or DTLS passes nothing to a service, but "
+	  "UDP at ipsec.server-port of ipsec.addresses, with an ipsec.sip-port" },
+	{ "port: 5063", "port: 5064",
+	  ":10: listeners[0].service: a listener for UDP or DTLS passes nothing to a service, but "
+	  "UDP at ipsec.server-port of ipsec.addresses, with an ipsec.sip-port" },
+	{ "10000", "63488",
+	  ":12: relays[0].address: its ports include some of 63488 to 65535, "
+	  "which are ipsec.sip-port's" },
+	{ "10000", "63489",
+	  ":8: ipsec.sip-port: from 63489 on there are no 2048 ports, one a phone and worker, "
+	  "between 1024 and 65535" },
+	{ "10000", "1023",
+	  ":8: ipsec.sip-port: from 1023 on there are no 2048 ports, one a phone and worker, "
+	  "between 1024 and 65535" },
+	{ "10000", "17953",
+	  ":12: relays[0].address: its ports include some of 17953 to 20000, "
+	  "which are ipsec.sip-port's" },
+	{ "10000", "17952", NULL },
+	{ "10000", "5064", NULL },
+	{ "10000", "5063",
+	  ":7: ipsec.server-port: 5063 is of 5063 to 7110, which are ipsec.sip-port's" },
+	{ "10000", "4500",
+	  ":7: ipsec.udp-port: 4500 is of 4500 to 6547, which are ipsec.sip-port's" },
+};
+
+static void test_wrong_ipsec(void **state)
+{
+	(void)state;
+	expect_error(ipsec, NULL);
+	for (size_t i = 0; i < sizeof(wrong_ipsec) / sizeof(wrong_ipsec[0]); i++)
+		expect_error(edit_of(ipsec, wrong_ipsec[i].find, wrong_ipsec[i].replace),
+			     wrong_ipsec[i].expect);
 }
 
 /* A listener may be all that leads to a service, for TCP as well as for TLS. */
@@ -939,9 +1064,12 @@ int main(void)
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_every_mistake),
 		cmocka_unit_test(test_sizes_beside_words),
+		cmocka_unit_test(test_devices_beside_words),
 		cmocka_unit_test(test_guesses),
+		cmocka_unit_test(test_controllers),
 		cmocka_unit_test(test_many_mistakes),
 		cmocka_unit_test(test_wrong_tls),
+		cmocka_unit_test(test_wrong_ipsec),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_values_tls),
 		cmocka_unit_test(test_listener_service),

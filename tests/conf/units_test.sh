@@ -5,6 +5,7 @@
 # the user and the directory. units_test.sh BUILD
 set -euo pipefail
 BUILD=$1
+SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 TMP=$(mktemp -d)
 trap 'rm -rf "$TMP"' EXIT
 ROOT=$TMP/root
@@ -30,12 +31,19 @@ installed()
 
 installed /bin/fairlead /sbin/fairlead-dp /sbin/fairlead-cp /sbin/fairlead-setup
 installed /man1/fairlead.1 /man5/fairlead.yaml.5 /man8/fairlead-cp.8 /man8/fairlead-dp.8 /man8/fairlead-setup.8
-installed /sysusers.d/fairlead.conf /tmpfiles.d/fairlead.conf /bash-completion/completions/fairlead
+installed /sysusers.d/fairlead.conf /tmpfiles.d/fairlead.conf /bash-completion/completions/fairlead \
+	/zsh/site-functions/_fairlead /fish/vendor_completions.d/fairlead.fish
+installed /fairlead/fairlead.rules.yml /fairlead/fairlead.json /fairlead/fail2ban/fairlead.conf /fairlead/freeradius/dictionary.fairlead
 installed /doc/fairlead/fairlead.yaml /doc/fairlead/setup.conf
 installed "${UNITS[@]/#//systemd/system/}"
 while read -r program; do
 	[[ $program != */bin/fairlead && $program != */sbin/fairlead* || -x $ROOT$program ]] || fail "$program cannot be run"
 done <"$TMP/installed"
+
+# Pages that doc/deploy.md sends its reader to are in the package.
+for page in $(grep -oE 'doc/[a-z0-9/-]+\.md' "$SOURCE/doc/deploy.md" | sort -u); do
+	grep -qxF "$page" "$SOURCE/debian/fairlead.docs" || fail "doc/deploy.md names $page, which debian/fairlead.docs leaves out"
+done
 
 # A program that a manual names by its path is at that path.
 for page in $(grep '/man[0-9]/' "$TMP/installed"); do

@@ -150,8 +150,86 @@ static void a_realm_s_ports_are_the_worker_s(void **state)
 	struct ports *p = make_owned();
 
 	(void)state;
-	assert_int_equal(ports_take_realm(p, 1, false, 0, PORTS_PAIR, 100).relay, CTL_RELAY_NONE);
-	assert_int_equal(ports_take_realm(p, 1, false, 1, PORTS_PAIR, 100).relay, 2);
+	assert_int_equal(ports_take_realm(p, 1, false, 0, PORTS_PAIR, false, 100).relay,
+			 CTL_RELAY_NONE);
+	assert_int_equal(ports_take_realm(p, 1, false, 1, PORTS_PAIR, false, 100).relay, 2);
+	ports_close(p);
+}
+
+static uint16_t take_pair(struct ports *p, bool urgent)
+{
+	return be16_get(ports_take_realm(p, 1, false, 1, PORTS_PAIR, urgent, 100).port);
+}
+
+/*
+ * R27: the last pairs of a realm's relay are for urgent calls, whoever asks, by whatever way. A
+ * pair of which half is in use keeps nothing from anybody.
+ */
+static void the_last_pairs_are_for_urgent_calls(void **state)
+{
+	struct ports *p = make_owned(); /* relay 2: 5 pairs of worker 1, of realm 1 and of TURN */
+	uint16_t port, half;
+
+	(void)state;
+	conf.gateway.urgent_ports = 2;
+	assert_false(ports_withheld(p, 1, false, 1));
+	half = ports_take(p, 2, 1, PORTS_EVEN, 100);
+	assert_int_not_equal(half, 0);
+	assert_int_not_equal(take_pair(p, false), 0);
+	port = take_pair(p, false);
+	assert_int_not_equal(port, 0);
+	assert_int_equal(take_pair(p, false), 0);
+	assert_true(ports_withheld(p, 1, false, 1));
+	assert_int_equal(ports_take(p, 2, 1, PORTS_EVEN, 100), 0);
+	assert_false(ports_is_withheld(p, 2, half ^ 1));
+	assert_int_equal(ports_take(p, 2, 1, PORTS_ANY, 100), half ^ 1);
+	assert_int_equal(ports_take(p, 2, 1, PORTS_ANY, 100), 0);
+	/* What rests is of the pairs that are left, as well; a half of a pair is not. */
+	ports_give(p, 2, half, 100);
+	assert_int_equal(ports_take(p, 2, 1, PORTS_ANY, 100), half);
+	ports_give(p, 2, port, 100);
+	ports_give(p, 2, port | 1, 100);
+	assert_false(ports_is_withheld(p, 2, port));
+	assert_int_not_equal(take_pair(p, false), 0);
+	assert_int_equal(take_pair(p, false), 0);
+	/* Urgent ones have them, to the last. */
+	port = take_pair(p, true);
+	assert_int_not_equal(port, 0);
+	assert_int_not_equal(take_pair(p, true), 0);
+	assert_int_equal(take_pair(p, true), 0);
+	assert_false(ports_withheld(p, 1, false, 1));
+	/* Once it is told otherwise, nobody is kept from them. */
+	ports_give(p, 2, port, 100);
+	ports_give(p, 2, port | 1, 100);
+	assert_true(ports_is_withheld(p, 2, port));
+	assert_int_equal(take_pair(p, false), 0);
+	conf.gateway.urgent_ports = 0;
+	assert_int_equal(take_pair(p, false), port);
+	ports_close(p);
+}
+
+/* Nor has anybody half of a pair that is left, whose other half rests. */
+static void no_half_of_the_last_pairs(void **state)
+{
+	struct ports *p = make_owned();
+	uint16_t even[3];
+
+	(void)state;
+	conf.gateway.urgent_ports = 2;
+	for (size_t i = 0; i < 3; i++)
+		even[i] = ports_take(p, 2, 1, PORTS_EVEN, 100);
+	assert_int_not_equal(even[2], 0);
+	assert_true(ports_withheld(p, 1, false, 1));
+	/* All three are left again, and so one more may be had: their odd halves are free. */
+	for (size_t i = 0; i < 3; i++)
+		ports_give(p, 2, even[i], 100);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_not_equal(ports_take(p, 2, 1, PORTS_EVEN, 100), 0);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_not_equal(ports_take(p, 2, 1, PORTS_ANY, 100), 0);
+	assert_int_equal(ports_take(p, 2, 1, PORTS_ANY, 100), 0);
+	assert_int_not_equal(take_pair(p, true), 0);
+	assert_int_not_equal(take_pair(p, true), 0);
 	ports_close(p);
 }
 
@@ -727,6 +805,8 @@ int main(void)
 		T(every_number_of_workers),
 		T(a_relay_s_worker_has_all_its_ports),
 		T(a_realm_s_ports_are_the_worker_s),
+		T(the_last_pairs_are_for_urgent_calls),
+		T(no_half_of_the_last_pairs),
 		T(even_ports_and_pairs),
 		T(a_port_rests),
 		T(a_rested_port_is_drawn_again),

@@ -9,6 +9,7 @@
 #include "tests/world/steps.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -103,6 +104,32 @@ static void the_file_has_its_size(void **state)
 
 	assert_int_equal(stat(f->conf.control.state, &st), 0);
 	assert_int_equal(st.st_size, table_file_size(&f->conf));
+	table_close(t);
+}
+
+/* And so is the process' own beside it, but for what an allocator rounds up. */
+static void the_memory_has_its_size(void **state)
+{
+	struct files *f = *state;
+	struct table *t = open_ok(&f->conf, 100);
+	void *const part[] = { t,
+			       t->entry,
+			       t->user,
+			       t->bucket,
+			       t->user_bucket,
+			       t->perm_next,
+			       t->chan_next,
+			       t->resv_entry,
+			       t->slots,
+			       t->records };
+	const uint64_t told = table_memory_size(&f->conf);
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < sizeof(part) / sizeof(part[0]); i++)
+		n += malloc_usable_size(part[i]);
+	for (uint32_t w = 0; w < t->n_workers; w++)
+		n += malloc_usable_size(t->slots[w].owner) + malloc_usable_size(t->slots[w].free);
+	assert_in_range(n, told, told + told / 4);
 	table_close(t);
 }
 
@@ -872,6 +899,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(the_file_has_its_size),
+		T(the_memory_has_its_size),
 		T(what_was_written_is_found_again),
 		T(what_is_over_goes_at_start),
 		T(a_second_process_is_kept_out),

@@ -61,6 +61,9 @@ static void base_config(void)
 	world.conf.listener[0].transport = TRANSPORT_TLS;
 	world.conf.tls.connections = 64;
 	world.conf.tls.waiting = 16;
+	world.conf.ipsec.addr[0] = world.conf.port[ACCESS].addr[0].ip;
+	world.conf.ipsec.n_addr = 1;
+	world.conf.ipsec.phones = 16;
 }
 
 static void grows_with(const char *key, uint32_t *count)
@@ -93,6 +96,7 @@ static void parts(void **state)
 	grows_with("gateway.contexts", &c->gateway.contexts);
 	grows_with("gateway.streams", &c->gateway.streams);
 	grows_with("gateway.srtp", &c->gateway.srtp);
+	grows_with("ipsec.phones", &c->ipsec.phones);
 	grows_with("tcp.connections", &c->tcp.connections);
 	grows_with("tcp.time-wait", &c->tcp.time_wait);
 	grows_with("tcp.buffers", &c->tcp.buffers);

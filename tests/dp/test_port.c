@@ -204,10 +204,12 @@ int __wrap_rte_eth_dev_configure(uint16_t id, uint16_t rx, uint16_t tx,
 	return __real_rte_eth_dev_configure(id, rx, tx, &less);
 }
 
+static uint16_t burst_of; /* whose functions were asked for */
+
 int __wrap_rte_eth_tx_burst_mode_get(uint16_t id, uint16_t queue, struct rte_eth_burst_mode *mode);
 int __wrap_rte_eth_tx_burst_mode_get(uint16_t id, uint16_t queue, struct rte_eth_burst_mode *mode)
 {
-	(void)id;
+	burst_of = id;
 	assert_int_equal(queue, 0);
 	if (!offers)
 		return -ENOTSUP;
@@ -251,6 +253,7 @@ static void fast_free_of_one_pool(void **state)
 	if (!port_open(&dp, 0, err, sizeof(err)))
 		fail_msg("%s", err);
 	assert_false(asked & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE);
+	assert_int_equal(burst_of, dp.port[0].member[0]); /* the bond's driver tells none */
 	port_close(&dp.port[0]);
 	c->bond = BOND_NONE;
 	c->n_member = 0;

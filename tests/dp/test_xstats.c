@@ -2,7 +2,7 @@
 /*
  * What a driver counts, as the control process finds it in the region (dp/xstats.h): each statistic
  * by the driver's name, as many as there is room for, and never more than were found at first,
- * whatever the other side writes into the region.
+ * whatever the other side writes into the region. Of a bond also what its members count.
  */
 #include "tests/world/unit.h"
 #include "tests/world/worker.h"
@@ -81,11 +81,55 @@ static void a_region_that_was_written_to(void **state)
 	assert_int_equal(shm.seq, 6);
 }
 
+/* A bond's driver knows of no member what it counts: the members' own are told behind their places.
+ * What a member that left has counted stays. */
+static void of_a_bond(void **state)
+{
+	static struct port bond;
+	const uint32_t seq = shm.seq;
+	uint32_t each;
+
+	(void)state;
+	memset(&shm, 0, sizeof(shm));
+	bond = (struct port){ .id = port.id, .member = { port.id, port.id }, .n_members = 2 };
+	xstats_publish(&dp, &bond);
+	assert_true(seq > 0 && shm.seq == 2);
+	each = bond.xstats[0];
+	assert_int_equal(shm.n, 3 * each);
+	assert_int_equal(shm.total, 3 * each);
+	assert_int_equal(value("rx_good_packets"), value("member0_rx_good_packets"));
+	assert_int_equal(value("member1_rx_good_packets"), 2 * BURST_LEN);
+	bond.member[0] = RTE_MAX_ETHPORTS;
+	receive();
+	xstats_publish(&dp, &bond);
+	assert_int_equal(shm.n, 3 * each);
+	assert_int_equal(value("member0_rx_good_packets"), 2 * BURST_LEN);
+	assert_int_equal(value("member1_rx_good_packets"), 3 * BURST_LEN);
+}
+
+/* With more than there is room for, each device has some. */
+static void of_a_bond_that_is_large(void **state)
+{
+	static struct port bond;
+
+	(void)state;
+	memset(&shm, 0, sizeof(shm));
+	bond = (struct port){ .id = port.id, .n_members = CONFIG_MEMBERS_MAX };
+	for (unsigned k = 0; k < CONFIG_MEMBERS_MAX; k++)
+		bond.member[k] = port.id;
+	xstats_publish(&dp, &bond);
+	assert_true(shm.n <= CTL_XSTATS_MAX);
+	for (unsigned k = 0; k <= CONFIG_MEMBERS_MAX; k++)
+		assert_true(bond.xstats[k] > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(names_and_values, setup),
 		cmocka_unit_test(a_region_that_was_written_to),
+		cmocka_unit_test(of_a_bond),
+		cmocka_unit_test(of_a_bond_that_is_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

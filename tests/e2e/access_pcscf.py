@@ -11,10 +11,12 @@ import ssl
 import struct
 import socket
 import sys
+import threading
 
 from gatelib import Rpc
 
 IK, CHAIN = sys.argv[3], sys.argv[4]
+JUDGES = threading.Lock()  # what a phone does next, since its connection has ended, is printed after why
 flow = {}  # Call-ID -> the connection that the challenge went to
 
 
@@ -49,8 +51,9 @@ class Phone(socketserver.StreamRequestHandler):
 
     def judge(self, request, call):
         came = re.search(r'c_token="([0-9a-f]*)"', request)
-        verdict = self.rpc.ask("aka.token_judge", remote=self.client, ik=IK, flow=flow[call], c_token=came[1])
-        print(verdict["verdict"], flush=True)
+        with JUDGES:
+            verdict = self.rpc.ask("aka.token_judge", remote=self.client, ik=IK, flow=flow[call], c_token=came[1])
+            print(verdict["verdict"], flush=True)
         assert verdict["ended"] == (verdict["verdict"] != "right"), verdict
         return verdict["verdict"] == "right"
 

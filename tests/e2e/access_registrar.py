@@ -7,6 +7,9 @@ answer. Of these users it is not itself:
   elsewhere   the home network's RES is another's
   twice       the answer is judged twice, as if somebody had sent it again
   late        the challenge is for a second, and the answer waits until that is over
+
+With --radius behind the port vectors come from aka.servers. access_registrar.py --vector prints one: RAND, AUTN, XRES,
+CK and IK.
 """
 
 import re
@@ -72,6 +75,8 @@ class Phone(socketserver.StreamRequestHandler):
 
     @staticmethod
     def challenge_of(rpc, user, sqn):
+        if "--radius" in sys.argv:
+            return rpc.ask("aka.challenge", user=USER, realm=REALM)
         v = quintuplet(sqn)
         if user == "elsewhere":
             v["xres"] = xor(v["xres"], bytes(7) + b"\1")
@@ -103,4 +108,7 @@ class Registrar(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
 
+if sys.argv[1] == "--vector":
+    print(*(value.hex() for value in quintuplet((1).to_bytes(6, "big")).values()))
+    sys.exit()
 Registrar((sys.argv[1], int(sys.argv[2])), Phone).serve_forever()

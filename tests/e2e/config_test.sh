@@ -23,6 +23,7 @@ line() { grep -n -m 1 -- "$1" "$ROOT/conf/fairlead.yaml" | cut -d: -f1; }
 assert "the sample is right" "$BUILD/fairlead-cp" --check-config "$ROOT/conf/fairlead.yaml" >"$TMP/takes"
 assert "it is told what it takes" grep -q '^dataplane.memory-mb: 512 MiB, which are 256 huge pages of 2 MiB, for$' "$TMP/takes"
 assert "and of what" grep -qE '^ +[0-9]+ MiB  packet buffers \(dataplane.mbufs\)$' "$TMP/takes"
+assert "and what fairlead-cp has of its own for them" grep -qE '^ +[0-9]+ MiB  allocations, in fairlead-cp ' "$TMP/takes"
 assert "and how many metrics there will be" grep -qE '^control.metrics-port: /metrics has [0-9]+ series' "$TMP/takes"
 series=$(sed -n 's/^control.metrics-port: .metrics has \([0-9]*\) series.*/\1/p' "$TMP/takes")
 assert "doc/deploy.md has as many" grep -q "series ($series with one worker)" "$ROOT/doc/deploy.md"
@@ -45,6 +46,11 @@ EDIT='s/^    mtu:.*/    mtu: 90/; s/^  realm:/  raelm:/; s/^  memory-mb:.*/  mem
 for want in "ports[0].mtu: 90 is out of range" "turn.raelm: no such key: did you mean realm?" \
 	"dataplane.memory-mb: 64 MiB are too few: tables and packet buffers are at least " "dataplane.peers: x must be" \
 	"more may be found when these are mended"; do
+	refused "$want" "$EDIT" "$BUILD/fairlead-cp" --check-config
+done
+# What a device is called is looked at whatever is wrong beside it, or of another port.
+EDIT='s/^    vlan:.*/    vlann: 3/; s/net_af_xdp0,iface=access/0000:01:00/; s/net_af_xdp1,iface=core/02:00/'
+for want in "ports[0].vlann: no such key" "ports[0].device: '0000:01:00' is no PCI address" "ports[1].device: '02:00' is no PCI address"; do
 	refused "$want" "$EDIT" "$BUILD/fairlead-cp" --check-config
 done
 refused ":$(line '^    device:'): ports[0].device (access, net_af_xdp0,iface=nosuch): " 's/iface=access/iface=nosuch/; s/iface=core/iface=nosuch/' "$BUILD/fairlead-dp" --config

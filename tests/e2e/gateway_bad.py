@@ -367,6 +367,10 @@ def websockets(rpc):
                 ws.send(spoilt(rng, data))
             except OSError:
                 ws = g.NgWebSocket(port=WEBSOCKET)
+    cookie, data = ws.pack({"command": "ping"})
+    ws.send(data)
+    while not ws.receive().startswith(cookie + b" "):
+        pass  # all that was sent before has been worked on
     sock = websocket(source=STRANGER)
     try:
         sock.sendall(UPGRADE)

@@ -3,53 +3,13 @@
 # R32, R14, R27, R93: a controller that nobody here wrote, erlang-megaco, whose parser judges every byte: the gateway
 # registers with it; contexts of RTP are made, changed, audited and ended by it while media passes; it
 # is told of what an operator ends and of terminations that it has forgotten; errors have their codes; fairlead-cp
-# is killed under calls, and it is killed itself and the next one takes over.
+# is killed under calls, which it does not notice; and it is killed itself and the next one takes over.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/calls.sh
 . "$(dirname "$0")/calls.sh"
-H248=2944
-
-# mgc_start ADDRESS FORM: a controller in fl-peer; what it says is in $MGC_SAID.
-mgc_start()
-{
-	MGC_SAID=$TMP/mgc-$1
-	rm -f "$TMP/mgc-in-$1"
-	mkfifo "$TMP/mgc-in-$1"
-	start "$MGC_SAID" in_peer env HOME="$TMP" sh -c "exec escript '$E2E/mgc.erl' $1 $H248 $2 <'$TMP/mgc-in-$1'"
-	MGC=$PID
-	exec {MGC_IN}>"$TMP/mgc-in-$1"
-	await 20 listens_at "$1" $H248 || fail "the controller does not listen: $(tail -n 3 "$MGC_SAID")"
-}
-# By address: the one before may be there yet.
-listens_at() { in_peer ss -Hlun "src $1:$2" | grep -q .; }
-registered() { grep -q "^registered $1 3" "$MGC_SAID"; }
-
-# ask ACTIONS: its reply is in $REPLY, of one line.
-ask()
-{
-	local before
-	before=$(grep -c '^\(reply\|failed\)' "$MGC_SAID" || true)
-	echo "$1" >&"$MGC_IN"
-	more() { (($(grep -c '^\(reply\|failed\)' "$MGC_SAID" || true) > before)); }
-	await 20 more || fail "no reply to: $1: $(tail -n 3 "$MGC_SAID")"
-	REPLY=$(grep '^\(reply\|failed\)' "$MGC_SAID" | tail -n 1)
-}
-# replied TEXT: is in the last reply, all in the short form; case does not matter.
-replied() { grep -qiF -- "$1" <<<"$REPLY" || fail "'$1' is not in: $REPLY"; }
-number() { sed -n 's/.*C=\([0-9]*\){.*/\1/p' <<<"$REPLY"; }
-# added N: the name of the N-th termination; port N: its port.
-added() { grep -o 'A=ip/[a-z0-9/]*' <<<"$REPLY" | sed -n "$1s/A=//p"; }
-port() { grep -o 'm=audio [0-9]*' <<<"$REPLY" | sed -n "$1s/m=audio //p"; }
-wrong() { grep '^wrong' "$MGC_SAID" && fail "the controller cannot read what the gateway sends"; true; }
-
-# add REALM REMOTE PORT MORE: a termination of an RTP call.
-add()
-{
-	printf '%s ' "Add = ip/\$ { Media { Stream = 1 { LocalControl { Mode = SendReceive, ipdc/realm = \"$1\"${4:-} }," \
-		"Local {\\nv=0\\nc=IN IP4 \$\\nm=audio \$ RTP/AVP -\\n}, Remote {\\nv=0\\nc=IN IP4 $2\\nm=audio $3 RTP/AVP -\\n} } }," \
-		"Events = 11 { g/cause, hangterm/thb { timerx = 6 } } }"
-}
+# shellcheck source=tests/e2e/mgc.sh
+. "$(dirname "$0")/mgc.sh"
 
 relay_config 's/^  h248-address: .*/  h248-address: 0.0.0.0/' 's/^  h248-name: .*/  h248-name: mg1.example.net/' \
 	"s|^  h248-controllers: .*|  h248-controllers: [{address: $CONTROL_PEER}, {address: $CONTROL_SIP}]|" >"$TMP/quickstart"
@@ -111,23 +71,43 @@ ask 'Context = - { Modify = ip/none/1 { Events } }'
 replied 'ER=421'
 assert_eq "contexts after what was refused" "$(contexts)" 0
 
-# ---- fairlead-cp is killed under a call, and begins with a warm boot (R70) ----
+# ---- fairlead-cp is killed under a call, and goes on as if it had not been (R70) ----
 
 ask "Context = \$ { $(add access "$CLIENT4" 40000), $(add core "$PEER4" 3480) }"
 C=$(number) A=$(added 1) PORT=$(port 1)
 await 10 echoed "$PORT" || fail "no echo before fairlead-cp is killed"
 BOOTS=$(grep -c '^registered' "$MGC_SAID")
+RAW=$(raw 900001 "Context = \$ { $(add core "$PEER4" 3480) }")
+grep -q 'Reply = 900001 { Context = .* Add = ip/core' <<<"$RAW" || fail "a transaction before the restart: $RAW"
 CP=$(cp_pid)
 kill -9 "$CP"
 await 10 ended "$CP" || fail "fairlead-cp does not end"
 echoed "$PORT" || fail "no echo while fairlead-cp is away"
 start_cp
-booted() { (($(grep -c '^registered restart' "$MGC_SAID") > BOOTS)); }
-await 30 booted || fail "it does not register again: $(tail -n 3 "$MGC_SAID")"
+as_before() { [[ $(fl_json status .gateway.h248_controller) == *", served" ]]; }
+await 30 as_before || fail "the association does not go on: $(fl status)"
 ask "Context = $C { AuditValue = * { Audit { Media } } }"
 replied "AV=$A{"
-echoed "$PORT" || fail "no echo afterwards"
-note "contexts and their names outlive fairlead-cp"
+assert_eq "answer of a transaction that comes once more" "$(raw 900001 "Context = \$ { $(add core "$PEER4" 3480) }")" "$RAW"
+assert_eq "contexts" "$(contexts)" 2
+ask "Context = $C { Modify = $A { Media { Stream = 1 { LocalControl { Mode = SendOnly } } } } }"
+! echoed "$PORT" || fail "SendOnly lets packets in after the restart"
+ask "Context = $C { Modify = $A { Media { Stream = 1 { LocalControl { Mode = SendReceive } } } } }"
+await 10 echoed "$PORT" || fail "no echo after the restart"
+ask "Context = $C { Subtract = $A }"
+replied "S=$A"
+ask "Context = * { W-Subtract = * { Audit { } } }"
+assert_eq "contexts" "$(contexts)" 0
+caused_again() { (($(grep -c '^notify.*"g/cause".*killed' "$MGC_SAID") > CAUSES)); }
+CAUSES=$(grep -c '^notify.*"g/cause".*killed' "$MGC_SAID")
+ask "Context = \$ { $(add access "$CLIENT4" 40000), $(add core "$PEER4" 3480) }"
+C=$(number)
+fl context kill --all >"$TMP/kill.log" 2>&1 || fail "kill: $(cat "$TMP/kill.log")"
+await 20 caused_again || fail "events are not told after the restart: $(tail -n 3 "$MGC_SAID")"
+assert_eq "ServiceChanges of a restart that nobody notices" "$(grep -c '^registered' "$MGC_SAID")" "$BOOTS"
+ask "Context = \$ { $(add access "$CLIENT4" 40000), $(add core "$PEER4" 3480) }"
+C=$(number)
+note "contexts, their names and the association outlive fairlead-cp"
 
 # ---- the controller is killed, and the next one takes over ----
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # fairlead capture: a datagram from client to peer is in the file as it came and as it went, with ports and
 # payload; one that is dropped has its reason as a comment; an expression takes the frames that it names
-# and no others, a wrong one is refused in libpcap's words; it ends by count, by size, by time, by its
+# and no others, a wrong one is refused in libpcap's words; a context's, or a user's, packets are there and
+# nobody else's; it ends by count, by size, by time, by its
 # reader; a reader that stops costs frames of the file, which says how many, and no packet of media; what
 # came inside of TLS is never there; nothing is left when the reader is killed.
 # shellcheck source=tests/e2e/lib.sh
@@ -137,6 +138,54 @@ grep -q 'not.a.name.invalid' "$TMP/wrong.log" || fail "not libpcap's sentence: $
 [[ ! -e $TMP/wrong ]] || fail "a file of nothing is left"
 ! fl capture --write "$TMP/udp.pcapng" 2>"$TMP/wrong.log" || fail "a file that is there is written over"
 note "expressions take what they name"
+
+# ---- whose ----
+
+# Two contexts with the same numbers of ports, and a client's channel beside: each alone.
+start_peer 3480
+context_of() { fl --json context add --call "$1" --a transport=udp,realm=access,rtp,latch=on --b "transport=udp,realm=core,rtp,remote=$PEER4:3480"; }
+mine=$(context_of mine) other=$(context_of other)
+port_of() { jq -r ".terminations[$2].local" <<<"$1" | sed 's/.*://'; }
+everybody() # payloads of the two contexts and of the client
+{
+	rtp "$(port_of "$mine" 0)" && rtp "$(port_of "$other" 0)" && say 4000 "$1"
+}
+rtp() { await 10 echoed "$1"; }
+capture context --context "$(jq -r .context <<<"$mine")"
+everybody payload5 || fail "no echo through the contexts"
+four_of_it() { [[ $(n_frames context "udp") -ge 4 ]]; }
+await 10 four_of_it || fail "the context's frames are not there: $(tshark -r "$TMP/context.pcapng" 2>&1)"
+done_with context
+ours=$(port_of "$mine" 0) theirs=$(port_of "$mine" 1)
+for way in "ip.src == $CLIENT4 && udp.dstport == $ours" "udp.srcport == $theirs && ip.dst == $PEER4" \
+	"ip.src == $PEER4 && udp.dstport == $theirs" "udp.srcport == $ours && ip.dst == $CLIENT4"; do
+	assert_num "frames of the context, $way" "$(n_frames context "$way")" -ge 1
+done
+assert_num "frames of others" "$(n_frames context "not (udp.port == $ours || udp.port == $theirs)")" -eq 0
+# With an expression, both hold.
+capture half --context "$(jq -r .context <<<"$mine")" --filter "src host $PEER4" --count 1
+everybody payload6 || fail "no echo through the contexts"
+ended_by half count
+assert_num "its frame from the peer" "$(n_frames half "ip.src == $PEER4 && udp.dstport == $theirs")" -eq 1
+
+user=$(fl --json sessions show --relayed "$RELAY4:$RELAYED" | jq -r '.sessions[0].user')
+capture user --user "$user"
+everybody payload7 || fail "no echo through the contexts"
+both_of_user() { [[ $(n_frames user 'frame contains "payload7"') -ge 2 ]]; }
+await 10 both_of_user || fail "the user's frames are not there: $(tshark -r "$TMP/user.pcapng" 2>&1)"
+done_with user
+assert_num "as they came" "$(n_frames user "${came} && frame contains \"payload7\"")" -eq 1
+assert_num "and as they went" "$(n_frames user "${went} && frame contains \"payload7\"")" -eq 1
+assert_num "frames of others" "$(n_frames user "not (udp.port == $RELAYED || udp.port == $CLIENT_PORT)")" -eq 0
+grep -q "capture: begun by user 0 .*\"whose\": {\"user\": \"$user\"}" "$RUN/fairlead-cp.log" || fail "the log does not say whose: $(grep capture: "$RUN/fairlead-cp.log")"
+for wrong in '--context 12345' '--user nobody.of.this.name' '--context 12345 --user x'; do
+	# shellcheck disable=SC2086 # words
+	! fl capture --write "$TMP/wrong" $wrong 2>"$TMP/wrong.log" || fail "'$wrong' is taken"
+done
+grep -q 'of a context or of a user, not both' "$TMP/wrong.log" || fail "both are refused so: $(<"$TMP/wrong.log")"
+[[ ! -e $TMP/wrong ]] || fail "a file of nothing is left"
+for made in "$mine" "$other"; do fl context delete "$(jq -r .context <<<"$made")" >/dev/null || fail "a context stays"; done
+note "a context's packets, or a user's, and nobody else's"
 
 # ---- inside of TLS ----
 

@@ -89,13 +89,52 @@ fl undrain >/dev/null
 
 relay_config "$SHORT" "$DEFAULT" 's/^  term-drain: 0/  term-drain: 60/' >"$TMP/quickstart"
 start_peer # its namespace is another one
+# Under a service manager, which would kill it after its own time.
+start "$TMP/notified" python3 -u -c '
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o777)
+while True:
+    print(s.recv(4096).decode(), flush=True)' "$TMP/notify"
+is_notify() { [[ -S $TMP/notify ]]; }
+await 10 is_notify || fail "no socket for notices"
+chmod 711 "$TMP"
+pid=$(cp_pid)
+kill -KILL "$pid"
+await 10 ended "$pid" || fail "fairlead-cp survives SIGKILL"
+NOTIFY_SOCKET=$TMP/notify start_cp
+await 20 attached || fail "fairlead-cp does not attach"
+# No port is given out before the dataplane has told which are in use.
+serves() { client "$TMP/probe" 1; }
+await 20 serves || fail "nobody is served after a restart: $(tail -n 3 "$TMP/probe")"
+before=$(allocations)
 client "$TMP/fourth" 300 &
 fourth=$!
-await 10 has_allocations 1 || fail "no allocation: $(tail -n 3 "$TMP/fourth")"
+await 10 has_allocations $((before + 1)) || fail "no allocation: $(tail -n 3 "$TMP/fourth")"
 pid=$(cp_pid)
 kill -TERM "$pid"
 await 5 refused "$TMP/fifth" 508 || fail "SIGTERM does not drain: $(tail -n 3 "$TMP/fifth")"
 wait $fourth || fail "the fourth client: $(tail -n 3 "$TMP/fourth")"
 assert_eq "packets that the fourth client lost" "$(uclient_lost "$TMP/fourth")" 0
+assert_num "times that it asked the service manager for more time" "$(grep -c '^EXTEND_TIMEOUT_USEC=' "$TMP/notified")" -ge 2
 await 40 ended "$pid" || fail "fairlead-cp goes on with nothing left"
 grep -q 'stopping drained' "$RUN/fairlead-cp.log" || fail "why it stopped: $(tail -n 3 "$RUN/fairlead-cp.log")"
+
+# ---- a restart ----
+
+# An upgrade's restart is by SIGINT (RestartKillSignal=), which does not drain.
+start_cp
+await 20 attached || fail "fairlead-cp does not attach"
+await 20 serves || fail "nobody is served after a restart: $(tail -n 3 "$TMP/probe")"
+before=$(allocations)
+client "$TMP/sixth" 300 &
+sixth=$!
+await 20 has_allocations $((before + 1)) || fail "no allocation: $(tail -n 3 "$TMP/sixth")"
+pid=$(cp_pid)
+kill -INT "$pid"
+await 5 ended "$pid" || fail "SIGINT drains"
+grep -q 'stopping on SIGINT' "$RUN/fairlead-cp.log" || fail "why it stopped: $(tail -n 3 "$RUN/fairlead-cp.log")"
+start_cp
+wait $sixth || fail "the sixth client: $(tail -n 3 "$TMP/sixth")"
+assert_eq "packets that the sixth client lost" "$(uclient_lost "$TMP/sixth")" 0

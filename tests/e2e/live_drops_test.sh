@@ -74,7 +74,7 @@ refused()
 	[[ $said =~ $2 ]] || fail "${*:3} says '$said', not '$2'"
 }
 refused 2 "--by takes source or session, not user" drops top --by user
-refused 2 "--interval takes whole seconds, at most 600, not 601" drops top --interval 601
+refused 2 "--interval takes seconds, at most 600, not 601" drops top --interval 601
 refused 1 '"no_reason" is no reason; fairlead drops --all lists them' drops top --reason no_reason
 refused 2 'did you mean top' drops topp
 assert_eq "of a reason that drops nothing" "$(fl drops top --reason bug --interval 1)" "Nothing was dropped."

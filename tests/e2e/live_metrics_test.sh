@@ -17,6 +17,26 @@ ask() { in_relay curl -sS -G "http://$AT/api/v1/query" --data-urlencode "query=$
 
 promtool check rules "$RULES" >"$TMP/rules" 2>&1 || fail "promtool: $(cat "$TMP/rules")"
 promtool test rules "${RULES%.yml}.test.yml" >"$TMP/rules" 2>&1 || fail "promtool: $(cat "$TMP/rules")"
+sed -n 's/.* alert: //p' "$RULES" >"$TMP/alerts"
+assert_num "alerts" "$(wc -l <"$TMP/alerts")" -gt 20
+while read -r alert; do
+	grep -A 2 "alertname: $alert$" "${RULES%.yml}.test.yml" | grep -q exp_labels || fail "no test of promtool's makes $alert fire"
+done <"$TMP/alerts"
+
+# What an alert tells the operator to type is there. An option that wants a value has one: a label, or a word
+# with a comma, a full stop or the like behind it.
+grep -oE '\bfairlead [a-z]+( [a-z]+)*( --[a-z-]+( \{\{[^}]*\}\}| [a-z]+[,.;:])?)?' "$RULES" | sort -u >"$TMP/typed"
+assert_num "commands in alerts" "$(grep -c -e -- "$TMP/typed")" -gt 4
+while read -r _ word rest; do
+	fl "$word" --help >"$TMP/help" 2>&1 || fail "alerts name a command that is not there: fairlead $word"
+	[[ $rest == *--* ]] || continue
+	read -ra sub <<<"${rest%%--*}"
+	option=${rest#"${rest%%--*}"}
+	fl "$word" "${sub[@]}" --help >"$TMP/help" 2>&1 || fail "alerts name what is not there: fairlead $word ${sub[*]}"
+	grep -qE -e "\\[${option%% *}[][ =]" "$TMP/help" || fail "fairlead $word ${sub[*]} has no ${option%% *}"
+	[[ $option == *' '* ]] || ! grep -qE -e "\\[$option [A-Z]" "$TMP/help" || fail "fairlead $word ${sub[*]} $option wants a value"
+done <"$TMP/typed"
+
 fetch /metrics >"$TMP/metrics"
 promtool check metrics <"$TMP/metrics" >"$TMP/lint" 2>&1 || fail "promtool: $(cat "$TMP/lint")"
 

@@ -3,69 +3,21 @@
 # Accounting by RADIUS, judged by FreeRADIUS and its detail file: the start, the life and the end of a real
 # client's allocation, with what the file of records says it relayed; one that an operator ends has another
 # cause. While no server answers, records wait and the relay goes on; a server that comes back hears all of it, and
-# when it is away the second one is told.
+# when it is away the second one is told. A reload names another server, whose secret is another, and none.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/radius.sh
+. "$E2E/radius.sh"
 
 RECORDS=$OWN_RUN/records.json
-SECRET=testing123
-declare -A RADIUS=() # the server at a port
-
-# radius_start PORT: FreeRADIUS, with its detail in $TMP/PORT/detail.
-radius_start()
+# accounts PORT: with what it hears in its detail file.
+accounts()
 {
-	mkdir -p "$TMP/$1"
-	: >"$TMP/$1/dictionary"
-	: >"$TMP/$1/log"
-	cat >"$TMP/$1/radiusd.conf" <<-END2
-	prefix = /usr
-	libdir = /usr/lib/freeradius
-	name = radius
-	logdir = $TMP/$1
-	run_dir = $TMP/$1
-	pidfile = $TMP/$1/pid
-	max_requests = 4096
-	security {
-	  status_server = no
-	  allow_vulnerable_openssl = yes
-	}
-	thread pool {
-	  start_servers = 1
-	  max_servers = 2
-	  min_spare_servers = 1
-	  max_spare_servers = 2
-	}
-	client relay {
-	  ipaddr = 127.0.0.1
-	  secret = $SECRET
-	}
-	modules {
-	  detail {
-	    filename = $TMP/$1/detail
-	    permissions = 0600
-	  }
-	}
-	server default {
-	  listen {
-	    type = acct
-	    ipaddr = 127.0.0.1
-	    port = $1
-	  }
-	  preacct {
+	radius_start "$1" acct "preacct {
 	  }
 	  accounting {
 	    detail
-	  }
-	}
-	END2
-	start "$TMP/$1/log" in_relay freeradius -f -l stdout -d "$TMP/$1"
-	RADIUS[$1]=$PID
-	await 20 grep -q 'Ready to process requests' "$TMP/$1/log" || fail "FreeRADIUS does not start: $(tail -n 3 "$TMP/$1/log")"
-}
-radius_stop()
-{
-	kill "${RADIUS[$1]}"
-	await 20 ended "${RADIUS[$1]}" || fail "FreeRADIUS does not stop"
+	  }"
 }
 
 # heard PORT ATTRIBUTE=VALUE...: a record of the detail file has all of them, which is in $TMP/heard then.
@@ -86,13 +38,12 @@ client() { uclient "$1" -n "$2" -m 1 -c -e $PEER4 $SERVER4; }
 session() { fl_json sessions '.sessions[0].relayed[0] // empty'; }
 has_session() { [[ -n $(session) ]]; }
 
-(umask 077 && echo $SECRET >"$TMP/secret")
-owned "$TMP/secret"
+radius_secret "$TMP/secret"
 relay_config "s|^  file: \"\"|  file: $RECORDS|" 's|^  update-minutes: .*|  update-minutes: 1|' \
-	"s|^  servers: .*|  servers: [{address: 127.0.0.1, secret-file: $TMP/secret}, {address: 127.0.0.1, port: 1814, secret-file: $TMP/secret}]|" \
-	's|^  nas-identifier: .*|  nas-identifier: relay1|' 's|^  timeout: 2$|  timeout: 1|' 's|^  tries: 2$|  tries: 1|' >"$TMP/quickstart"
+	"/^radius:/,/^aka:/ s|^  servers: .*|  servers: [{address: 127.0.0.1, secret-file: $TMP/secret}, {address: 127.0.0.1, port: 1814, secret-file: $TMP/secret}]|" \
+	'/^radius:/,/^aka:/ s|^  nas-identifier: .*|  nas-identifier: relay1|' '/^radius:/,/^aka:/ s|^  timeout: 2$|  timeout: 1|' '/^radius:/,/^aka:/ s|^  tries: 2$|  tries: 1|' >"$TMP/quickstart"
 start_peer
-radius_start 1813 # the namespaces are new
+accounts 1813 # the namespaces are new
 
 # ---- start and end ----
 
@@ -140,7 +91,7 @@ mv "$TMP/1813/detail" "$TMP/before"
 client "$TMP/third" 50 || fail "a client while no server answers: $(tail -n 3 "$TMP/third")"
 await 10 waits 1 || fail "no record waits"
 await 20 grep -q 'no RADIUS server answers: records wait' "$RUN/fairlead-cp.log" || fail "nobody is told"
-radius_start 1813
+accounts 1813
 await 60 heard 1813 "Acct-Status-Type = Start" "User-Name = \"demo\"" || fail "the start is not told later"
 late=$(value Acct-Delay-Time)
 await 60 heard 1813 "Acct-Status-Type = Stop" "Acct-Input-Packets = 50" || fail "the end is not told later"
@@ -152,8 +103,41 @@ note "told $late s late"
 # ---- the second server ----
 
 radius_stop 1813
-radius_start 1814
+accounts 1814
 client "$TMP/fourth" 50 || fail "a client of the second server: $(tail -n 3 "$TMP/fourth")"
 await 60 heard 1814 "Acct-Status-Type = Start" "User-Name = \"demo\"" || fail "the second server hears nothing"
 assert_eq "records lost" "$(in_relay curl -sS http://127.0.0.1:9643/metrics | sed -n 's/^fairlead_lost_total{what="radius_queue_full"} //p')" 0
 assert_num "answered" "$(metric radius_answered_total)" -ge 7
+
+# ---- other servers and another secret, at a reload ----
+
+servers() { sed -i "/^radius:/,/^aka:/ s|^  servers: .*|  servers: $1|" "$CONFIG"; }
+reload()
+{
+	fl reload >"$TMP/reload" 2>&1 || fail "$1: $(<"$TMP/reload")"
+	! grep -qi restart "$TMP/reload" || fail "$1 waits for a restart: $(<"$TMP/reload")"
+}
+radius_stop 1814
+client "$TMP/fifth" 50 || fail "a client while no server answers: $(tail -n 3 "$TMP/fifth")"
+await 10 waits 1 || fail "no record waits"
+SECRET=another456
+accounts 1815
+(umask 077 && echo $SECRET >"$TMP/other")
+owned "$TMP/other"
+servers "[{address: 127.0.0.1, port: 1815, secret-file: $TMP/other}]"
+sed -i '/^radius:/,/^aka:/ s|^  nas-identifier: .*|  nas-identifier: relay2|' "$CONFIG"
+reload "another server"
+await 60 heard 1815 "Acct-Status-Type = Start" "NAS-Identifier = \"relay2\"" || fail "what waited is not told to the new server: $(tail -n 3 "$TMP/1815/log")"
+await 60 told || fail "records wait although the new server answers"
+servers '[]'
+reload "no server"
+answered=$(metric radius_answered_total)
+client "$TMP/sixth" 50 || fail "a client without accounting: $(tail -n 3 "$TMP/sixth")"
+assert_eq "records that wait for nobody" "$(metric radius_waiting)" 0
+assert_eq "records told to nobody" "$(metric radius_answered_total)" "$answered"
+servers "[{address: 127.0.0.1, port: 1815, secret-file: $TMP/other}]"
+reload "the server again"
+mv "$TMP/1815/detail" "$TMP/fifth.detail"
+client "$TMP/seventh" 50 || fail "a client of the server again: $(tail -n 3 "$TMP/seventh")"
+await 60 heard 1815 "Acct-Status-Type = Start" || fail "the server hears nothing again"
+note "other servers at a reload, and none"

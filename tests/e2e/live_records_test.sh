@@ -8,7 +8,7 @@
 RECORDS=$OWN_RUN/records.json
 # The client leaves an allocation behind, which ends soon.
 SHORT='s/^  lifetime-max: .*/  lifetime-max: 20/' DEFAULT='s/^  lifetime-default: .*/  lifetime-default: 20/'
-relay_config "$SHORT" "$DEFAULT" "s|^  file: \"\"|  file: $RECORDS|" >"$TMP/quickstart"
+relay_config "$SHORT" "$DEFAULT" 's/^  update-minutes: .*/  update-minutes: 1/' "s|^  file: \"\"|  file: $RECORDS|" >"$TMP/quickstart"
 assert_eq "the file is its group's to read" "$(stat -c %a "$RECORDS")" 640
 start_peer
 
@@ -40,6 +40,18 @@ rc=0
 "$BUILD/fairlead" --config "$CONFIG" who "$address" 2020-01-01T12:00Z >"$TMP/nobody" || rc=$?
 assert_num "exit status where nobody had it" $rc -eq 1
 grep -q '^Nobody had it, as far as records go, which begin at 20' "$TMP/nobody" || fail "it says '$(<"$TMP/nobody")'"
+
+# ---- an update ----
+
+# It lives for longer than a minute, in which it is told of once.
+context=$(fl --json context add --call carl@home --inactivity 600 --a transport=udp,realm=access,remote=10.1.0.2:4002 \
+	--b transport=udp,realm=core,remote=10.2.0.2:4002 | jq -r .context)
+port=$(fl --json context show "$context" | jq -r '.terminations[1].local')
+updated() { jq -e -s "any(.[]; .event == \"update\" and .call == \"carl@home\" and .b.local == \"$port\" and .started)" "$RECORDS" >/dev/null; }
+await 90 updated || fail "a context that lives is not told of: $(tail -n 3 "$RECORDS")"
+found "$port" '.holders[-1] | .call == "carl@home" and .until == null' || fail "an update looks like an end: $(<"$TMP/who")"
+fl context delete "$context" >/dev/null || fail "the context $context cannot be deleted"
+note "a context that lives is told of within its minute"
 
 # ---- a call ----
 

@@ -78,6 +78,20 @@ kill -HUP "$pid"
 await 10 log_has 'reload: nothing has changed: mistakes found: 2' || fail "SIGHUP: $(tail -n 3 "$RUN/fairlead-cp.log")"
 assert_eq "as before" "$(runs turn.reservation-lifetime)" 99
 
+# ---- a VLAN waits for a restart, and says so ----
+
+cp "$TMP/right" "$CONFIG"
+device=$(sed -n '/^ports:/,/^listeners:/s/^    device: *//p' "$CONFIG" | head -n 1)
+sed -i "/^listeners:/i\\  - {name: lab, device: $device, vlan: 7, addresses: [10.7.0.1/24]}" "$CONFIG"
+line=$(grep -n 'name: lab' "$CONFIG" | cut -d: -f1)
+fl reload >"$TMP/reload" || fail "a VLAN: $(<"$TMP/reload")"
+grep -A2 '^ports\[[0-9]*\].vlan: (not there) -> 7$' "$TMP/reload" | tr '\n' ' ' |
+	grep -q "waits for a restart of fairlead-dp; lost: .* $CONFIG:$line: each port, one for a VLAN" || fail "a VLAN: $(<"$TMP/reload")"
+sed -i "/^relays:/i\\  - {address: 10.7.0.1}" "$CONFIG"
+! fl reload >"$TMP/reload" 2>&1 || fail "a listener of a VLAN that is not there is taken"
+grep -q "; besides, $CONFIG:$line: ports\[[0-9]*\].name waits for a restart of fairlead-dp" "$TMP/reload" || fail "its listener: $(<"$TMP/reload")"
+cp "$TMP/right" "$CONFIG"
+
 # ---- again and again, for as long as the calls go on ----
 
 for ((n = 1; n <= 500; n++)); do

@@ -3,7 +3,8 @@
 # R24, R93: calls that end without an order are ended by a real kamailio, whose dialog module is told by XML-RPC:
 # both sides get a BYE when nothing came for gateway.inactivity, and when an operator ends the context. A
 # call that goes on is told of by nobody, and one that kamailio does not know is counted. A call that kamailio
-# blocks passes nothing until it is unblocked (R32).
+# blocks passes nothing until it is unblocked (R32), one whose DTMF it blocks all but telephone events (RFC 4733);
+# of one that kamailio silences packets come whole, and nothing is heard.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/calls.sh
@@ -60,6 +61,36 @@ media "unblocked"
 bye client
 over
 note "blocked, offered again and unblocked"
+
+call events $CLIENT4 $PEER4
+for who in client server; do
+	M_LINES[$who]="m=audio ${PORT[$who]} RTP/AVP 0 101"$'\n'"a=rtpmap:0 PCMU/8000"$'\n'"a=rtpmap:101 telephone-event/8000"
+done
+invite begin client
+media "with events" --events 5
+orders block-dtmf
+media "without events" --events 5 --no-events
+invite again client
+media "without events, after another offer" --events 5 --no-events
+orders unblock-dtmf
+media "with events again" --events 5
+bye client
+over
+M_LINES=()
+note "events were blocked, and nothing else"
+
+call silenced $CLIENT4 $PEER4
+invite begin client
+orders silence
+media "silent" --silent
+invite again client
+media "silent, after another offer" --silent
+assert_eq "sides that are told as silent" "$(fl --json context list | jq -c '[.contexts[].terminations[].silent]')" "[true,true]"
+orders unsilence
+media "heard again"
+bye client
+over
+note "silenced, offered again and heard again"
 
 call killed $CLIENT4 $PEER4
 invite begin client

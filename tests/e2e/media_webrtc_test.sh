@@ -3,7 +3,9 @@
 # R12, R24, R39: a page of Chromium with JsSIP, over WebSocket to a real kamailio, and a phone without any of WebRTC
 # in the core (baresip). kamailio's rtpengine module asks for RTP/AVP without ICE towards the one and, by its flag
 # WebRTC, for what browsers need towards the other. Each calls the other; each has a tone of its own, which the other
-# one hears; the page holds the call and resumes it.
+# one hears; the page holds the call and resumes it. A browser that is gone without a word does not renew its consent
+# (RFC 7675): the call ends, though the phone talks on, and kamailio is told. So it does when the page has the call on
+# hold; as long as the browser is there, silence ends nothing.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/calls.sh
@@ -35,8 +37,13 @@ page_ends()
 	await 20 ended "$PAGE" || fail "$CALL: Chromium does not end"
 }
 
-media_relay
-kamailio_commands "udp:$CONTROL_RELAY:2223" "SIP_WS=tcp:$CONTROL_SIP:$WS_PORT"
+# Silence of the phone would end nothing before the test is over.
+media_relay 0 's/^  inactivity: .*/  inactivity: 20/' \
+	"s|^  ng-proxies: .*|  ng-proxies: [{address: $CONTROL_PEER, port: $SIP}]|"
+# The host name in a browser's Contact is none (RFC 7118 5): that it cannot be resolved is to be known at once, and
+# not when kamailio has waited for this machine's name servers, which cannot be reached from there.
+sed -n 's/^nameserver *//p' /etc/resolv.conf | while read -r server; do in_peer ip route replace unreachable "$server" || true; done
+kamailio_commands "udp:$CONTROL_RELAY:2223" "SIP_WS=tcp:$CONTROL_SIP:$WS_PORT" "RPC=tcp:$CONTROL_PEER:$SIP"
 drops_mark
 
 CALL="from-page"
@@ -59,6 +66,45 @@ page_ends
 over
 heard core "${HZ[phone]}"
 note "$CALL: $(grep '^hears' "$TMP/$CALL-page.log")"
+
+CALL="page-gone"
+page_start
+phone_start core manual -e "/dial sip:page@$DOMAIN"
+page_says hears
+CONTEXT=$(fl --json context list | jq -r '.contexts[0].context')
+assert_eq "$CALL: dialogues ended so far" "$(fl_json status .gateway.ng.dialogues_ended)" 0
+kill -9 "$PAGE" # and Chromium with it, whose orders came from there
+await 50 none_left || fail "$CALL: it does not end: $(fl context show "$CONTEXT")"
+byed() { grep -qa "Call with .* terminated" "$TMP/$CALL-core/log"; }
+await 20 byed || fail "$CALL: no BYE came to the phone: $(tail -n 3 "$TMP/fairlead-cp.log")"
+# It hangs up before it answers us.
+told_so() { [[ $(fl_json status .gateway.ng.dialogues_ended) == 1 ]]; }
+await 10 told_so || fail "$CALL: dialogues that kamailio ended: $(fl_json status .gateway.ng.dialogues_ended), not 1"
+drops | grep -q "^gate_consent [1-9]" || fail "$CALL: the phone was not talking any more"
+kill "${PHONE[core]}"
+await 10 ended "${PHONE[core]}" || fail "$CALL: core does not end"
+note "$CALL: ended, and the phone was hung up"
+
+CALL="held-gone"
+phone_start core auto
+page_start "sip:core@$DOMAIN" held
+page_says held
+CONTEXT=$(fl --json context list | jq -r '.contexts[0].context')
+checks() { fl --json context show "$CONTEXT" | jq '[.. | .ice_checks? // empty] | add'; }
+first=$(checks)
+begun=$SECONDS
+# For longer than silence or missed consent would take.
+goes_on() { ((SECONDS - begun >= 33)) && (($(checks) >= first + 5)); }
+await 45 goes_on || fail "$CALL: the browser does not check: $first, then $(checks) times"
+assert_eq "$CALL: contexts on hold" "$(contexts)" 1
+kill -9 "$PAGE"
+await 50 none_left || fail "$CALL: it does not end: $(fl context show "$CONTEXT")"
+await 20 byed || fail "$CALL: no BYE came to the phone: $(tail -n 3 "$TMP/fairlead-cp.log")"
+told_so() { [[ $(fl_json status .gateway.ng.dialogues_ended) == 2 ]]; }
+await 10 told_so || fail "$CALL: dialogues that kamailio ended: $(fl_json status .gateway.ng.dialogues_ended), not 2"
+kill "${PHONE[core]}"
+await 10 ended "${PHONE[core]}" || fail "$CALL: core does not end"
+note "$CALL: ended, and the phone was hung up"
 
 none_refused
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"

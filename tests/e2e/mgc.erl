@@ -1,8 +1,8 @@
 #!/usr/bin/env escript
 %%! -noshell
 %% SPDX-License-Identifier: BSD-3-Clause
-%% A controller of H.248 by erlang-megaco: mgc.erl ADDRESS PORT pretty|compact. Its parser judges every byte of
-%% the gateway.
+%% A controller of H.248 by erlang-megaco: mgc.erl ADDRESS PORT pretty|compact [udp|tcp]. Its parser judges every
+%% byte of the gateway.
 %%
 %% Reads lines: actions of a transaction as text, "\n" for a line end. Writes lines, likewise:
 %%   registered METHOD VERSION   a gateway's ServiceChange, which is answered well
@@ -17,7 +17,8 @@
 	 handle_trans_request/4, handle_trans_long_request/4, handle_trans_reply/5, handle_trans_ack/5,
 	 handle_unexpected_trans/4, handle_trans_request_abort/5, handle_segment_reply/6]).
 
-main([Address, Port, Form]) ->
+main([Address, Port, Form]) -> main([Address, Port, Form, "udp"]);
+main([Address, Port, Form, Transport]) ->
 	logger:set_primary_config(level, error),
 	{ok, Ip} = inet:parse_address(Address),
 	Mid = {ip4Address, {'IP4Address', tuple_to_list(Ip), list_to_integer(Port)}},
@@ -30,14 +31,24 @@ main([Address, Port, Form]) ->
 		"pretty" -> megaco_pretty_text_encoder;
 		"compact" -> megaco_compact_text_encoder
 	end,
+	Module = case Transport of
+		"udp" -> megaco_udp;
+		"tcp" -> megaco_tcp
+	end,
 	Handle = setelement(3, setelement(4, setelement(5, megaco:user_info(Mid, receive_handle),
-							megaco_udp), []), Encoder),
-	{ok, Sup} = megaco_udp:start_transport(),
-	{ok, _, _} = megaco_udp:open(Sup, [{port, list_to_integer(Port)}, {receive_handle, Handle},
-					   {udp_options, [{ip, Ip}]}]),
+							Module), []), Encoder),
+	ok = listen(Module, list_to_integer(Port), Handle, Ip),
 	Main = self(),
 	spawn_link(fun() -> lines(Main) end),
 	loop(none).
+
+listen(megaco_udp, Port, Handle, Ip) ->
+	{ok, Sup} = megaco_udp:start_transport(),
+	{ok, _, _} = megaco_udp:open(Sup, [{port, Port}, {receive_handle, Handle}, {udp_options, [{ip, Ip}]}]),
+	ok;
+listen(megaco_tcp, Port, Handle, Ip) ->
+	{ok, Sup} = megaco_tcp:start_transport(),
+	megaco_tcp:listen(Sup, [{port, Port}, {receive_handle, Handle}, {tcp_options, [{ip, Ip}]}]).
 
 lines(Main) ->
 	case io:get_line("") of

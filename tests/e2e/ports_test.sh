@@ -63,7 +63,7 @@ configure()
 	CONFIG=$TMP/fairlead.yaml
 	sed -e "s|net_af_xdp0,iface=access|$1|" -e "s|net_af_xdp1,iface=core|$2|" \
 		-e "s|$OWN_RUN/|$TMP/|; s|$OWN_STATE/|$TMP/|" \
-		-e 's/^  memory-mb:.*/  memory-mb: 192/; s/^  sessions:.*/  sessions: 1024/' \
+		-e 's/^  memory-mb:.*/  memory-mb: 256/; s/^  sessions:.*/  sessions: 1024/' \
 		-e 's/^  hugepages:.*/  hugepages: no/' \
 		-e 's/^  allocations-max:.*/  allocations-max: 1024/; s/^  peers:.*/  peers: 1024/' \
 		-e 's/^  metrics-port:.*/  metrics-port: 0/' "${expr[@]}" "$from" >"$CONFIG"

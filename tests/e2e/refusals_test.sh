@@ -86,7 +86,7 @@ assert "it says what does with fewer rules" says "port core: its device refuses 
 assert "the rule that it took is taken back" grep -qx 'refuse: 1 rules are taken back' "$TMP/said"
 does_without rx-queues=1 "port core: 2 queues to receive by and as many to send by were asked for, one a worker; its device has 1 and 2"
 does_without tx-queues=1 "port core: 2 queues to receive by and as many to send by were asked for, one a worker; its device has 2 and 1"
-does_without max-desc=512 "ports[1].rx-desc (core): 1024 descriptors a queue were asked for; its device takes no such number: it is 512"
+does_without max-desc=512 "ports[1].rx-desc (core): 1024 descriptors a queue were asked for; its device takes no such number: it is 512, and bursts that are longer are lost: set it to what the device takes, or use another device"
 assert "and to send by" says "ports[1].tx-desc (core): 1024 descriptors a queue were asked for; its device takes no such number: it is 512"
 does_without multicast=1,promiscuous=1 "port core: its device takes neither all multicast nor everything"
 does_without multicast=95 "fairlead-dp: ready"
@@ -137,7 +137,7 @@ s.connect(sys.argv[1])
 s.send(b"GET / HTTP/1.0")
 assert s.recv(100) == b""
 print(os.getpid())' "$TMP/dp.sock" >"$TMP/stranger"
-await 5 says "pid $(cat "$TMP/stranger") (user 0) is no fairlead-cp, and came to $TMP/dp.sock: what it says is no hello" ||
+await 5 says "pid $(cat "$TMP/stranger") (user 0) is no fairlead-cp, and came to $TMP/dp.sock: what it says is no hello: stop it, or give it another socket than dataplane.socket" ||
 	fail "the stranger is not named: $(tail -n 2 "$TMP/said")"
 kill "$DP"
 await 20 ended "$DP" || fail "fairlead-dp does not end"

@@ -9,6 +9,8 @@ gateway's address that its SDP named.
   --mux          RTCP uses the ports of RTP (RFC 5761)
   --stray        neither end may hear anything
   --skip N       of RTP, the number of each N-th is used up and nothing is sent
+  --silent       what comes is silence of PCMU, with all else of RTP as it was sent
+  --events N     each N-th is a telephone event (RFC 4733) of type 101; with --no-events none may come
 
 Prints {"rtp": packets that came, "rtcp": likewise}, of each end."""
 
@@ -28,12 +30,21 @@ from netns import namespace
 PATIENCE, PACE, RTCP_EVERY = 10, 0.002, 50
 QUIET = 1  # seconds in which what must not come would have come
 SO_RCVBUFFORCE, BUFFER = 33, 4 << 20
-PCMU, SR, SDES = 0, 200, 202
+PCMU, EVENT, SR, SDES = 0, 101, 200, 202
+
+
+SILENCE = b"\xff"
+events = 0  # each so many
 
 
 def rtp(ssrc, n):
-    head = struct.pack("!BBHII", 0x80, PCMU, n & 0xFFFF, n * 160 & 0xFFFFFFFF, ssrc)
+    kind = EVENT if is_event(n) else PCMU
+    head = struct.pack("!BBHII", 0x80, kind, n & 0xFFFF, n * 160 & 0xFFFFFFFF, ssrc)
     return head + (struct.pack("!II", ssrc, n) * 20)
+
+
+def is_event(n):
+    return events and n % events == 0
 
 
 def rtcp(ssrc, n):
@@ -47,7 +58,7 @@ class End:
         place, address, port, remote, remote_port = words.split(",")
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.ssrc, self.sent, self.seen = 0x46414952 + number, [0, 0], [set(), set()]
-        self.skipped = 0
+        self.skipped = self.blocked = 0
         self.remote = [(remote, int(remote_port)), (remote, int(remote_port) + 1)]
         self.socks = []
         for part in (0, 1):
@@ -58,26 +69,38 @@ class End:
             s.setblocking(False)
             self.socks.append(s)
 
-    def send(self, part, mux, skip):
+    def send(self, part, mux, skip, no_events):
         self.sent[part] += 1
         if not part and skip and self.sent[0] % skip == 0:
             self.skipped += 1
             return
+        if not part and no_events and is_event(self.sent[0]):
+            self.blocked += 1
         data = (rtcp if part else rtp)(self.ssrc, self.sent[part])
         use = part and not mux
         self.socks[use].sendto(data, self.remote[use])
 
     def due(self, part):
-        return self.sent[part] - (0 if part else self.skipped)
+        return self.sent[part] - (0 if part else self.skipped + self.blocked)
 
-    def take(self, sock, other, mux):
+    def take(self, sock, other, args):
+        mux, no_events = args.mux, args.no_events
         data, source = sock.recvfrom(2048)
         part = int(200 <= data[1] < 212)
         port = part and not mux
         assert sock is self.socks[port], f"{'RTCP' if part else 'RTP'} came to the port of the other"
         assert source[:2] == self.remote[port], f"from {source[:2]}, not {self.remote[port]}"
-        n = struct.unpack("!Q", data[8:16])[0] if part else struct.unpack("!I", data[16:20])[0]
-        assert data == (rtcp if part else rtp)(other.ssrc, n), f"changed: {data.hex()}"
+        if part:
+            n = struct.unpack("!Q", data[8:16])[0]
+        elif args.silent:
+            n = struct.unpack("!H", data[2:4])[0]
+        else:
+            n = struct.unpack("!I", data[16:20])[0]
+        sent = (rtcp if part else rtp)(other.ssrc, n)
+        if args.silent and not part:
+            sent = sent[:12] + SILENCE * (len(sent) - 12)
+        assert data == sent, f"changed: {data.hex()}"
+        assert part or not (no_events and is_event(n)), f"event {n} came"
         assert n not in self.seen[part], f"{n} came twice"
         self.seen[part].add(n)
 
@@ -94,7 +117,7 @@ class Media:
 
     def receive(self, seconds):
         for key, _ in self.sel.select(max(0, seconds)):
-            key.data[0].take(key.fileobj, key.data[1], self.args.mux)
+            key.data[0].take(key.fileobj, key.data[1], self.args)
 
     def missing(self):
         gone = [(n, part, self.ends[1 - n].due(part) - len(e.seen[part]))
@@ -107,9 +130,9 @@ class Media:
             if self.stop or self.args.packets and n > self.args.packets:
                 break
             for e in self.senders:
-                e.send(0, self.args.mux, self.args.skip)
+                e.send(0, self.args.mux, self.args.skip, self.args.no_events)
                 if n % RTCP_EVERY == 0:
-                    e.send(1, self.args.mux, 0)
+                    e.send(1, self.args.mux, 0, False)
             if n == 100 and not self.args.packets:
                 print("flows", flush=True)
             due += PACE
@@ -128,14 +151,20 @@ class Media:
 
 
 def main():
+    global events
     p = argparse.ArgumentParser()
     p.add_argument("--packets", type=int, default=200)
     p.add_argument("--only", type=int)
     p.add_argument("--mux", action="store_true")
     p.add_argument("--stray", action="store_true")
     p.add_argument("--skip", type=int, default=0)
+    p.add_argument("--silent", action="store_true")
+    p.add_argument("--events", type=int, default=0)
+    p.add_argument("--no-events", action="store_true")
     p.add_argument("end", nargs=2)
-    media = Media(p.parse_args())
+    args = p.parse_args()
+    events = args.events
+    media = Media(args)
     signal.signal(signal.SIGTERM, lambda *_: setattr(media, "stop", True))
     try:
         media.run()

@@ -53,6 +53,9 @@ class Session:
     def protect(self, packet):
         return self.run(srtp.srtp_protect, packet)
 
+    def protect_rtcp(self, packet):
+        return self.run(srtp.srtp_protect_rtcp, packet)
+
     def unprotect(self, packet):
         return self.run(srtp.srtp_unprotect, packet)
 
@@ -167,4 +170,5 @@ def main():
     print("done", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

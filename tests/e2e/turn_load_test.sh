@@ -167,7 +167,7 @@ relay_up()
 {
 	CONFIG=$TMP/fairlead.yaml
 	cat >"$CONFIG" <<-END
-	dataplane: {workers: [0], hugepages: no, memory-mb: 192, sessions: 1024, peers: 1024,
+	dataplane: {workers: [0], hugepages: no, memory-mb: 256, sessions: 1024, peers: 1024,
 	  request-rate: 0, socket: $TMP/dp.sock}
 	ports:
 	  - {name: access, device: "$(memif 0 server access)", addresses: [10.1.0.1/24, "fd00:1::1/64"]}

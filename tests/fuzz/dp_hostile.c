@@ -11,7 +11,6 @@
 
 enum { CHAIN_FIRST = 61, CHAIN_REST = 97, LARGE = 900, LATER_MS = 300 };
 
-/* Bytes 2 to 5 are left alone: only the wrong station makes for a dull packet. */
 static void mend(struct frame *f)
 {
 	uint16_t l4;
@@ -35,33 +34,43 @@ static void mend(struct frame *f)
 		frame_udp_csum(f);
 }
 
+void hostile_mend(uint8_t how, struct frame *f)
+{
+	memcpy(f->b, world.dp.port[how & HOSTILE_CORE ? CORE : ACCESS].mac.addr_bytes,
+	       RTE_MIN(f->len, 6u));
+	mend(f);
+}
+
 void hostile_later(uint64_t ms)
 {
 	world_clock_ms(world.w->now_ms + ms);
 }
 
+void hostile_put(uint8_t how, const struct frame *f)
+{
+	world.seg_first = how & HOSTILE_CHAIN			 ? CHAIN_FIRST
+			  : how & HOSTILE_LARGE || f->len > 1800 ? LARGE
+								 : 0;
+	world.seg_rest = how & HOSTILE_CHAIN ? CHAIN_REST : LARGE;
+	world.at_end = how & HOSTILE_AT_END;
+	if (how & HOSTILE_LATER)
+		hostile_later(LATER_MS);
+	world_in(how & HOSTILE_CORE ? CORE : ACCESS,
+		 how & HOSTILE_WORKER1 && world.dp.n_workers > 1 ? 1 : 0, f);
+	world_run();
+}
+
 void hostile_frame(uint8_t how, const uint8_t *bytes, size_t len)
 {
 	static struct frame f;
-	uint16_t port = how & HOSTILE_CORE ? CORE : ACCESS;
 
 	if (len == 0 || len > FRAME_MAX)
 		return;
 	f.len = (uint16_t)len;
 	memcpy(f.b, bytes, len);
-	if (how & HOSTILE_MEND) {
-		memcpy(f.b, world.dp.port[port].mac.addr_bytes, RTE_MIN(len, 6u));
-		mend(&f);
-	}
-	world.seg_first = how & HOSTILE_CHAIN		      ? CHAIN_FIRST
-			  : how & HOSTILE_LARGE || len > 1800 ? LARGE
-							      : 0;
-	world.seg_rest = how & HOSTILE_CHAIN ? CHAIN_REST : LARGE;
-	world.at_end = how & HOSTILE_AT_END;
-	if (how & HOSTILE_LATER)
-		hostile_later(LATER_MS);
-	world_in(port, how & HOSTILE_WORKER1 && world.dp.n_workers > 1 ? 1 : 0, &f);
-	world_run();
+	if (how & HOSTILE_MEND)
+		hostile_mend(how, &f);
+	hostile_put(how, &f);
 	hostile_bounds();
 	hostile_drain();
 }

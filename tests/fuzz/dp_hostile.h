@@ -24,8 +24,12 @@ enum {
 	HOSTILE_MEND = 1 << 6,	  /* with our MAC address and checksums that are right */
 };
 
-/* Feeds one frame of at most FRAME_MAX bytes and lets the workers run. */
+/* Feeds a frame and lets the workers run; what they sent is there then. */
+void hostile_put(uint8_t how, const struct frame *f);
+/* Feeds one frame of at most FRAME_MAX bytes and forgets what was sent. */
 void hostile_frame(uint8_t how, const uint8_t *bytes, size_t len);
+/* HOSTILE_MEND. Bytes 2 to 5 are left alone: only the wrong station makes for a dull packet. */
+void hostile_mend(uint8_t how, struct frame *f);
 /* Time goes by. */
 void hostile_later(uint64_t ms);
 /* Forgets what was sent, and what is in the event rings. */

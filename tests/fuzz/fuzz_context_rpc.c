@@ -76,6 +76,7 @@ static void check_text(const uint8_t *data, size_t size)
 {
 	char *s = malloc(size + 1), err[256] = "";
 	struct term_spec w = { 0 };
+	struct term_keys k = { 0 };
 	static const char *const none[] = { NULL };
 	struct rpc_error e;
 	json_t *o;
@@ -84,7 +85,7 @@ static void check_text(const uint8_t *data, size_t size)
 	s[size] = '\0';
 	o = term_text(s, err, sizeof(err));
 	must(o || *err);
-	if (o && term_json_read(&conf, o, none, true, "", &w, &e))
+	if (o && term_json_read(&conf, o, none, true, "", &w, &k, &e))
 		check_spec(&w);
 	json_decref(o);
 	free(s);

@@ -7,6 +7,8 @@
 #include "tests/world/mg_world.h"
 #include "must.h"
 
+#include <unistd.h>
+
 enum { PART = 0x1e, CONTEXT = 0x01, SIDE = 0x02, REST_MS = 3600 * 1000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -46,6 +48,7 @@ static void hear(void)
 
 static void say(const char *p, size_t len)
 {
+	const struct source_addr from = { .addr = w.mg->controller[0] };
 	static char text[H248_MESSAGE_MAX];
 	size_t n = 0;
 
@@ -60,7 +63,7 @@ static void say(const char *p, size_t len)
 			text[n++] = p[i];
 		}
 	}
-	mg_take(w.mg, &w.mg->controller[0], text, n);
+	mg_take(w.mg, &from, text, n);
 	mg_turn(&w);
 	must(!w.mg->runs);
 	hear();
@@ -78,6 +81,7 @@ static void begin_again(void)
 	env_advance(&w.e, REST_MS);
 	mg_stop(w.mg);
 	hear();
+	unlink(mg_world_file(&w)); /* each input begins with nothing */
 	must(mg_start(&w.e.s, w.e.s.gateway, w.base, &w.mg, err, sizeof(err)));
 	mg_register(&w, 0);
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # R4, R27, R71, R73: one hostile program takes all it can get of one resource, beside honest clients over UDP, TCP,
 # TLS and an RTP context that were there before, and others that come meanwhile. Who was there loses nothing in
-# the relay; newcomers are all served, nine of ten within a second, a controller over ng, who reads metrics, and a client whose
+# the relay; newcomers are all served, nine of ten within a second, a controller over ng, who reads metrics, phones by ESP, and a client whose
 # peer no worker has met among them; the hostile program came to the end of what it takes, or to its bound (ran_out);
 # both processes live; every packet is accounted for.
 #
@@ -28,7 +28,9 @@ up()
 		-e 's/^  half-open: .*/  half-open: 256/' -e '/^tls:/,/^tls-domains:/s/^  connections: .*/  connections: 512/' \
 		-e 's/^  handshakes: .*/  handshakes: 64/' -e 's/^  associations: .*/  associations: 128/' \
 		-e 's/^  dtls-handshakes: .*/  dtls-handshakes: 16/' \
-		-e 's|^listeners:|&\n  - address: 10.1.0.1\n    port: 5349\n    transport: dtls|' -e 's/^  waiting: .*/  waiting: 128/' \
+		-e 's|^    addresses: \[10.1.0.1/24|&, 10.1.0.4/24|' -e '/^ipsec:/,/^turn:/s|^  addresses: .*|  addresses: [10.1.0.4]|' \
+		-e '/^ipsec:/,/^turn:/s|^  inner: .*|  inner: [10.77.0.0/16]|' \
+		-e 's|^listeners:|&\n  - {address: 10.1.0.1, port: 5349, transport: dtls}\n  - {address: 10.1.0.4, port: 5063, transport: udp}|' -e 's/^  waiting: .*/  waiting: 128/' \
 		-e 's/^  peers: 65536/  peers: 8192/' -e 's/^  port-min: 16384/  port-min: 57344/' \
 		-e 's/^    port-min: 16384/    port-min: 57344/' -e 's/^  contexts: [0-9].*/  contexts: 256/' -e 's/^  streams: .*/  streams: 128/' \
 		-e 's/^  allocations-per-user: .*/  allocations-per-user: 100/' -e 's/^  sessions: .*/  sessions: 1024/' \
@@ -76,9 +78,15 @@ ran_out()
 	dtls) (($(grew dtls_busy) > 0)) && got '.answered > 0' ;;
 	media_dtls) (($(grew dtls_busy) > 0 && $(grew gate_source) > 0)) &&
 		got '.learnt_answered > 0 and .known_hellos > 0 and (.known_answered // 0) == 0' ;;
+	media_srtp) (($(grew srtp_auth) > 0 && $(grew srtp_replay) > 0 && $(grew srtp_key) > 0 && $(grew gate_source) > 0)) &&
+		got '.forged > 0 and .leaps > 0 and .replays > 0 and .reports > 0 and .heard > 0 and .after == .afterwards' ;;
 	events) (($(grew punt_rate) > 0 && $(grew punt_full) > 0)) ;;
 	fragments) (($(grew frag_full) > 0)) ;;
 	half_open) (($(counter tcp_cookie_tx) > COOKIES)) ;;
+	ipsec) (($(grew esp_auth) > 0 && $(grew esp_replay) > 0 && $(grew esp_source) > 0 && $(grew esp_spi) > 0)) &&
+		got '.victim_served == 1' ;;
+	h248) got '.half > 100 and .asked_answered > 0 and .asked_answered <= .half and .connections == 1 and .allowed > 1000 and
+		.allowed_answered > 0 and .allowed_answered < .allowed / 2 and .stranger > 1000 and .stranger_answered == 0' ;;
 	handshakes) got '.opened > 128 and .ended > 0' ;;
 	neighbours) (($(grew neigh_full) > 0)) && got '.permissions == 240' ;;
 	ng) got '.pings > 0 and .answered < .pings' ;;
@@ -108,6 +116,14 @@ spared()
 	((lost == 0)) || { [[ $1 == udp ]] && ((lost <= $3 && lost * 100 <= sent)); }
 }
 
+# controllers LIST: of H.248, in force.
+CONTROLLER=127.0.0.4
+controllers()
+{
+	sed -i "s|^  h248-controllers: .*|  h248-controllers: $1|" "$CONFIG"
+	fl reload >"$TMP/reload" 2>&1 || fail "controllers: $(<"$TMP/reload")"
+}
+
 flows() { grep -q flows "$TMP/rtp.out"; }
 # said FILE: its last line is there and is JSON.
 said() { tail -n 1 "$1" | jq -e . >/dev/null 2>&1; }
@@ -131,12 +147,22 @@ besides()
 	for name in udp tcp tls; do load_more $name least 2; done
 	drops_mark
 	COOKIES=$(counter tcp_cookie_tx)
+	if [[ $WHAT == h248 ]]; then # the hostile one is there before it is asked, and newcomers after the reload
+		export H248=$CONTROLLER
+		start "$TMP/hostile.out" timeout $((LASTS + 60)) python3 "$HOSTILE/h248.py" "$LASTS"
+		await 10 grep -q listens "$TMP/hostile.out" || fail "h248.py: $(tail -n 3 "$TMP/hostile.out")"
+		controllers "[{address: 127.0.0.6, transport: tcp}, {address: $CONTROLLER}, {address: 127.0.0.5}]"
+	fi
 	start "$TMP/newcomer.out" python3 "$HOSTILE/newcomer.py"
 	newcomers=$PID
 	await 10 grep -q comes "$TMP/newcomer.out" || fail "no newcomers: $(cat "$TMP/newcomer.out")"
 
-	timeout $((LASTS + 60)) python3 "$HOSTILE/$WHAT.py" "$LASTS" >"$TMP/hostile.out" 2>&1 ||
-		fail "$WHAT.py: $(tail -n 3 "$TMP/hostile.out")"
+	if [[ $WHAT == h248 ]]; then
+		await $((LASTS + 60)) said "$TMP/hostile.out" || fail "h248.py: $(tail -n 3 "$TMP/hostile.out")"
+	else
+		timeout $((LASTS + 60)) python3 "$HOSTILE/$WHAT.py" "$LASTS" >"$TMP/hostile.out" 2>&1 ||
+			fail "$WHAT.py: $(tail -n 3 "$TMP/hostile.out")"
+	fi
 	figures=$(tail -n 1 "$TMP/hostile.out")
 
 	kill "$newcomers"
@@ -163,7 +189,8 @@ besides()
 		((REPLY == 0)) || BAD+=("$REPLY connections of $name have ended")
 	done
 	note "RTP: $(tail -n 1 "$TMP/rtp.out")"
-	for kind in udp tcp tls context ng metrics neighbour; do
+	[[ $WHAT != h248 ]] || controllers '[]'
+	for kind in udp tcp tls context ng metrics neighbour phone registered ${H248:+h248}; do
 		media=$(tail -n 1 "$TMP/newcomer.out" | jq -c ".$kind")
 		note "newcomers, $kind: $media"
 		jq -e '.failures == 0 and .n > 10 and .late * 10 <= .n' <<<"$media" >/dev/null || BAD+=("newcomers, $kind")

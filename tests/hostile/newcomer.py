@@ -2,7 +2,7 @@
 """Honest clients that come while others are hostile: one after the other over each of UDP, TCP and TLS, and as
 calls by way of a context. Each opens its session, has a small datagram and one in fragments echoed, and goes. Others
 have a peer that no worker has sent to before, and whose link-layer address it has to ask for. A controller of its own
-offers a call over ng and ends it, and whoever watches the relay reads all of its metrics. Runs until SIGTERM and
+offers a call over ng and ends it, one of H.248 (H248=ADDRESS) makes a call and ends it, phones have IPsec associations made, another has had its own before them, and whoever watches the relay reads all of its metrics. Runs until SIGTERM and
 prints for each kind how many came, how long opening took (seconds: median and most), how many took more than one
 second, and who failed of what."""
 
@@ -10,6 +10,7 @@ import faulthandler
 import json
 import os
 import random
+import re
 import signal
 import socket
 import ssl
@@ -20,7 +21,9 @@ import time
 
 import hostile
 import stunlib as s
+from espphone import Phone
 import gatelib as g
+import h248lib as h
 from gatelib import Rpc
 from netns import namespace
 
@@ -161,6 +164,31 @@ def ng():
         c.sock.close()
 
 
+def h248(controller):
+    """A call that is made and ends."""
+    call = ("C=${" + h.termination("access", "10.1.0.2", 30000) + "," + h.termination("core", hostile.PEER, 30002) + "}")
+    end = time.monotonic() + 5
+    # Its reply to the gateway's ServiceChange may be lost, over UDP, and is asked for again.
+    while "Error = 505" in (reply := controller.ask(call)) and time.monotonic() < end:
+        controller.hear(0.3)
+    number = re.search(r"(?:Context|C) ?= ?(\d+) ?\{ ?(?:Add|A) ?=", reply)
+    assert number, reply
+    took = time.monotonic()
+    reply = controller.ask(f"C={number[1]}{{W-S=*{{AT{{}}}}}}")
+    assert not re.search(r"\b(?:Error|ER) ?=", reply), reply
+    return took
+
+
+def phone():
+    """One that registers: it has IPsec associations, and a Binding by them."""
+    p = Phone(f"10.77.{random.randrange(8)}.{random.randrange(1, 255)}", "walter")
+    try:
+        assert p.asks(0.3, 20), "no answer by ESP"
+        return time.monotonic()
+    finally:
+        p.close()
+
+
 def metrics():
     with namespace("fl-relay"):
         c = socket.create_connection(METRICS, 10)
@@ -173,7 +201,10 @@ def metrics():
     return time.monotonic()
 
 
-def keep_coming(way, kind, ending):
+def keep_coming(way, kind, ending, ready):
+    if not ready():
+        kind.failed.append("the gateway does not register")
+        return
     while not ending.is_set():
         begin = time.monotonic()
         try:
@@ -189,10 +220,22 @@ def main():
     faulthandler.register(signal.SIGUSR1)  # all stacks: what a newcomer that does not end is waiting for
     ending = threading.Event()
     tls = ssl.create_default_context(cafile=os.environ["CA"])
+    registered = Phone("10.77.8.1", "wendy")
+
+    def still():
+        """The phone that was there before."""
+        assert registered.asks(0.3, 20), "no answer by ESP"
+        return time.monotonic()
+
     ways = {"udp": turn, "tcp": lambda: turn(tcp=True), "tls": lambda: turn(tls=tls), "context": call, "ng": ng,
-            "metrics": metrics, "neighbour": neighbour}
+            "metrics": metrics, "neighbour": neighbour, "phone": phone, "registered": still}
+    if "H248" in os.environ:
+        controller = h.Controller(os.environ["H248"])
+        ways["h248"] = lambda: h248(controller)
     kinds = {name: Kind() for name in ways}
-    threads = [threading.Thread(target=keep_coming, args=(ways[name], kinds[name], ending)) for name in ways]
+    ready = {"h248": lambda: controller.registered(30)}
+    threads = [threading.Thread(target=keep_coming, args=(ways[name], kinds[name], ending, ready.get(name, lambda: True)))
+               for name in ways]
     for t in threads:
         t.start()
     print("comes", flush=True)

@@ -57,10 +57,10 @@ class Wire:
         self.sock.send(eth_to + self.mac + struct.pack("!HHHBBH", ETH_ARP, 1, ETH_IP, 6, 4, op)
                        + self.mac + sender + to_mac + to)
 
-    def packet(self, source, proto, payload, ident=0, frag=0):
-        """One IPv4 packet from a host of ours to the relay."""
+    def packet(self, source, proto, payload, ident=0, frag=0, to=RELAY):
+        """One IPv4 packet from a host of ours to the relay, at that address of its."""
         head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), ident, frag, 64, proto, 0,
-                           ip(source), ip(RELAY))
+                           ip(source), ip(to))
         head = head[:10] + struct.pack("!H", 0xFFFF ^ ones_sum(head)) + head[12:]
         try:
             self.sock.send(self.relay_mac + self.mac + struct.pack("!H", ETH_IP) + head + payload)

@@ -2,7 +2,8 @@
 /*
  * The allocator (lib/memory.h): its name is told; until the purger runs, a thread that allocates
  * gives memory back to the kernel itself, and from then on the purger alone does; what is in use is
- * told. madvise() is ours here, so that who calls it is seen.
+ * told; and the options that we ask for are in force. madvise() is ours here, so that who calls it
+ * is seen.
  */
 #include "tests/world/unit.h"
 
@@ -93,11 +94,35 @@ static void allocator_is_told(void **state)
 static void arena_is_ours(void **state)
 {
 	const unsigned before = arena_now();
+	unsigned own;
 
 	(void)state;
 	decay_shorten();
 	assert_true(memory_arena_own());
 	assert_int_not_equal(arena_now(), before);
+	own = arena_now();
+	assert_true(memory_arena_own());
+	assert_int_equal(arena_now(), own);
+}
+
+/* What malloc_conf asks for is in force: an arena's own records are in huge pages once they are
+ * large. */
+static void options_are_ours(void **state)
+{
+	const char *thp = NULL;
+	unsigned arenas = 0;
+	ssize_t ms = 0;
+	size_t len = sizeof(thp);
+
+	(void)state;
+	assert_int_equal(mallctl("opt.metadata_thp", &thp, &len, NULL, 0), 0);
+	assert_string_equal(thp, "auto");
+	len = sizeof(arenas);
+	assert_int_equal(mallctl("opt.narenas", &arenas, &len, NULL, 0), 0);
+	assert_int_equal(arenas, 1);
+	len = sizeof(ms);
+	assert_int_equal(mallctl("opt.dirty_decay_ms", &ms, &len, NULL, 0), 0);
+	assert_int_equal(ms, 10000);
 }
 
 static void purger_alone_gives_back(void **state)
@@ -134,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(allocator_is_told),
+		cmocka_unit_test(options_are_ours),
 		cmocka_unit_test(use_is_told),
 		cmocka_unit_test(arena_is_ours),
 		cmocka_unit_test(purger_alone_gives_back),

@@ -125,6 +125,12 @@ disagreed()
 # cable NAME on|off
 cable() { monitor set_link "$1" "$2"; }
 
+# members_count: each has received by its own counters.
+members_count()
+{
+	fl --json ports --xstats | jq -e '.ports[0].xstats | [.[] | select(.name | test("^member[01]_rx_good_packets$"))] | length == 2 and all(.value > 0)' >/dev/null
+}
+
 # lacp: both carry, also while one of them is away.
 lacp()
 {
@@ -135,6 +141,7 @@ lacp()
 	for dev in leg0 leg1; do
 		assert_num "packets received by $dev" "$(in_client cat /sys/class/net/$dev/statistics/rx_packets)" -gt 20
 	done
+	await 5 members_count || fail "what a member counts is not told: $(fl ports --xstats)"
 	cable access2 off
 	await $NOTICED members_are "$VM_ACCESS up, active" "$SECOND $LOST" || disagreed "LACP, a cable is cut"
 	await 30 ports_agreed 1 || disagreed "LACP, a cable is cut, the kernel"

@@ -37,6 +37,7 @@ if [[ ${1:-} != --apart ]]; then
 	esac
 	# Debian 13's QEMU is the first that has it.
 	[[ $1 != igb ]] || qemu-system-x86_64 -device igb,help 2>/dev/null | grep 'igb options' >/dev/null || export GUEST_QEMU=trixie
+	[[ " $* " != *" vm:bare "* ]] || export GUEST_KMODS=1
 	"$ROOT/tests/vm/guest.sh" --fetch
 	[[ ${2:-} != --fetch ]] || exit 0
 	exec unshare --net "$0" --apart "$@"
@@ -55,7 +56,7 @@ vmxnet3)
 	LONG=(vm:link vm:outage)
 	;;
 virtio)
-	SUITE+=(vm:outage)
+	SUITE+=(vm:outage vm:access_esp)
 	LONG=(vm:link vm:start vm:vlan)
 	;;
 igb)
@@ -123,7 +124,7 @@ fi
 if [[ $1 == service ]]; then
 	[[ -n ${GUEST_ROOT:-} ]] || { echo "driver.sh: service: GUEST_ROOT names no root" >&2; exit 2; }
 	exec "$ROOT/tests/vm/guest.sh" "${NICS[@]}" -- "modprobe virtio_net
-		VM_LATER=${VM_LATER:-} tests/vm/service_check.sh"
+		VM_EARLIER=${VM_EARLIER:-} VM_DEB=${VM_DEB:-} VM_LATER=${VM_LATER:-} tests/vm/service_check.sh"
 fi
 for name in E2E_BUILD VM_LINES VM_NOTES VM_SECOND VM_SECONDS; do
 	[[ -z ${!name:-} ]] || set -- "$@" "$name=${!name}"

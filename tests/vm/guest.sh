@@ -20,6 +20,7 @@
 #   GUEST_DISK      what it writes is kept on a disk of so many megabytes, so COMMAND may boot it again, and is
 #                   run once more then
 #   GUEST_APPEND    more for the kernel's command line; "mitigations=off intel_iommu=on iommu=pt" is there
+#   GUEST_KMODS     its modules have igb_uio, as package dpdk-kmods-dkms would make it
 #   GUEST_QEMU      another Debian, such as trixie, whose QEMU it is: of a minimal system in build-machines/
 set -euo pipefail
 
@@ -52,6 +53,27 @@ kernel_fetch()
 		mv "$CACHE/new" "$KERNEL"
 	fi
 	RELEASE=$(ls "$KERNEL/lib/modules")
+}
+
+# kmods_fetch: igb_uio among the guest's modules, made by the commands of its dkms.conf. The kernel's headers lie
+# over this machine's /usr meanwhile, in a mount namespace of their own.
+kmods_fetch()
+{
+	local dir=$KERNEL/kmods module=$KERNEL/lib/modules/$RELEASE/updates/dkms/igb_uio.ko headers=linux-headers-$RELEASE parts deb
+	[[ -n ${GUEST_KMODS:-} && ! -e $module ]] || return 0
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	mapfile -t parts < <(apt-cache depends "$headers" | awk '/Depends: linux-(headers|kbuild)-/ { print $2 }')
+	(cd "$dir" && apt-get download -q dpdk-kmods-dkms "$headers" "${parts[@]}" >log 2>&1) || die "apt-get could not download igb_uio and headers: $(tail -n 3 "$dir/log")"
+	for deb in "$dir"/*.deb; do dpkg -x "$deb" "$dir/root"; done
+	mv "$dir"/root/usr/src/dpdk-kmods-* "$dir/build"
+	unshare --mount bash -c 'mount -t overlay -o "lowerdir=$1/root/usr:/usr" o /usr &&
+		make -C "/usr/src/linux-headers-$2" "M=$1/build" MODULE_CFLAGS=-fno-PIE modules' - "$dir" "$RELEASE" >"$dir/log" 2>&1 </dev/null ||
+		die "igb_uio is not to be made: $(tail -n 5 "$dir/log")"
+	mkdir -p "${module%/*}"
+	mv "$dir/build/igb_uio.ko" "$module"
+	rm -rf "$dir"
+	depmod -b "$KERNEL" "$RELEASE"
 }
 
 # qemu_fetch: sets PROGRAM to the words that run QEMU.
@@ -195,11 +217,12 @@ while (($#)) && [[ $1 != -- && $1 != --* ]]; do
 	shift
 done
 case ${1:-} in
---fetch) kernel_fetch && qemu_fetch; exit ;;
+--fetch) kernel_fetch && kmods_fetch && qemu_fetch; exit ;;
 --) COMMAND=${*:2} ;;
 *) sed -n '/^# A virtual/,/^[^#]/s/^# \?//p' "$0" >&2; exit 2 ;;
 esac
 kernel_fetch
+kmods_fetch
 qemu_fetch
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# A worker on each of two NUMA nodes of a guest: each has memory of its own node, in ordinary pages and in huge
+# A worker on each of two NUMA nodes of a guest: each has memory of its own node, that of its handshakes and of
+# OpenSSL's contexts too, in ordinary pages and in huge
 # ones, and where a node has no huge pages the start says which worker is the worse for it.
 #
 # A NIC in a slot of the second node has its rings there, whoever polls it; the start says so where a worker of the
@@ -94,12 +95,16 @@ dataplane:
   main-cpu: 1
   memory-mb: 640
   socket: /tmp/dp.sock
+tls: {connections: 1024, handshakes: 64}
+tls-domains: [{name: default}]
+certificates: [{chain: /tmp/numa.pem, key: /tmp/numa.key}]
 ports:
   - name: wire
     device: "net_null0,no-rx=1"
     addresses: [10.1.0.1/24]
 listeners:
   - address: 10.1.0.1
+  - {address: 10.1.0.1, port: 5349, transport: tls}
 relays:
   - address: 10.1.0.1
     port-min: 50000
@@ -108,6 +113,8 @@ turn:
 auth:
   rest-secrets: [secret]
 YAML
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3 -subj /CN=relay.example.org \
+	-keyout /tmp/numa.key -out /tmp/numa.pem 2>/dev/null
 [[ $(cat /sys/devices/system/node/online) == 0-1 ]] || { echo "FAILED  no two nodes"; exit 1; }
 pages 0 0
 runs "ordinary pages" ordinary

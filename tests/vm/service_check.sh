@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # The package's units with systemd as process 1: fairlead-setup reserves pages and binds the NICs,
+# an upgrade over a change of the boundary restarts both processes and keeps allocations,
 # "systemctl start fairlead" fails with a configuration that is wrong, and else returns when the relay is ready,
 # and a real client relays through it; the machine boots, and it is up by itself; the control process is restarted under its media and no packet is lost; an
 # upgrade restarts nothing else; the dataplane is restarted, and a worker that hangs lets the watchdog act; all is
@@ -9,7 +10,8 @@
 #
 #   service_check.sh   in a guest where the package is installed, with NICs at VM_ACCESS and VM_CORE (PCI
 #                      addresses) on one wire each with the interfaces that have the MACs VM_CLIENT and VM_PEER;
-#                      VM_LATER is a later package to upgrade to, or unset
+#                      VM_LATER is a later package to upgrade to, or unset; VM_EARLIER one of another boundary, from
+#                      which VM_DEB, the package that is installed, is an upgrade
 set -euo pipefail
 
 # shellcheck source=conf/await.sh
@@ -137,15 +139,20 @@ came_up()
 	say "booted: it is up by itself, and a client's messages came back"
 }
 
+# cpus_of STATUS: of a process or thread, a number a line.
+cpus_of() { sed -n 's/^Cpus_allowed_list:\t//p' "$1" | tr ',' '\n' | awk -F- '{ for (i = $1; i <= $NF; i++) print i }'; }
+
 # The control process leaves the worker's CPU.
 keeps_apart()
 {
-	local task worker=
+	local task worker='' cp
 	for task in /proc/"$(of fairlead-dp MainPID)"/task/*; do
-		[[ $(<"$task/comm") != *-worker* ]] || worker=$(grep Cpus_allowed_list "$task/status")
+		[[ $(<"$task/comm") != *-worker* ]] || worker=$(cpus_of "$task/status")
 	done
-	[[ -n $worker ]] || fail "there is no worker"
-	[[ $worker != "$(grep Cpus_allowed_list /proc/"$(of fairlead-cp MainPID)"/status)" ]] || fail "fairlead-cp has the worker's CPU"
+	[[ $worker =~ ^[0-9]+$ ]] || fail "there is no worker, or it has not one CPU: $worker"
+	cp=$(cpus_of /proc/"$(of fairlead-cp MainPID)"/status)
+	[[ -n $cp ]] || fail "nobody tells the CPUs of fairlead-cp"
+	! grep -qx "$worker" <<<"$cp" || fail "fairlead-cp has the worker's CPU, $worker: $cp"
 }
 
 allocated() { (($(fairlead --json status | jq .allocations.count) > 0)); }
@@ -156,35 +163,44 @@ attached() { [[ $(fairlead --json status | jq .dataplane.attached) == true ]]; }
 # a client gives up an allocation and asks for another.
 relayed() { fairlead --json sessions | jq -c '[.sessions[] | select(.to_client.packets > 0).relayed]'; }
 
+# under_media MESSAGES COMMAND...: what is done while a client is served loses none of its messages, in one of three
+# tries: where the machine that emulates has much else to do, messages come too late for the client, or not at all.
+under_media()
+{
+	local try media
+	for try in 1 2 3; do
+		client "$TMP/media" "$1" &
+		media=$!
+		await 20 allocated || fail "there is no allocation"
+		"${@:2}"
+		if wait $media; then
+			say "$(grep -o 'Total lost packets.*' "$TMP/media" | tail -n 1)"
+			return
+		fi
+		say "try $try: packets were lost: $(tail -n 5 "$TMP/media")"
+	done
+	fail "packets were lost each time"
+}
+
 # Calls go on while the control process is replaced.
 restarts_control()
 {
-	local dp cp media
-	say "restarting fairlead-cp under media"
+	local dp cp
 	dp=$(of fairlead-dp MainPID) cp=$(of fairlead-cp MainPID)
-	client "$TMP/media" 400 &
-	media=$!
-	await 20 allocated || fail "there is no allocation"
+	say "restarting fairlead-cp under media"
 	systemctl restart fairlead-cp || fail "fairlead-cp does not come back"
 	[[ $(of fairlead-cp MainPID) != "$cp" && $(of fairlead-dp MainPID) == "$dp" ]] || fail "another process was restarted"
-	wait $media || fail "packets were lost: $(tail -n 5 "$TMP/media")"
-	say "$(grep -o 'Total lost packets.*' "$TMP/media" | tail -n 1)"
 }
 
 # One that hangs is replaced, and media goes on meanwhile.
 control_hangs()
 {
-	local cp media
-	say "kill -STOP of fairlead-cp under media"
+	local cp
 	cp=$(of fairlead-cp MainPID)
-	client "$TMP/media" 1000 &
-	media=$!
-	await 20 allocated || fail "there is no allocation"
+	say "kill -STOP of fairlead-cp under media"
 	kill -STOP "$cp"
 	await 60 replaced fairlead-cp "$cp" || fail "the watchdog does not act"
 	journalctl --no-pager -u fairlead-cp | grep 'Watchdog timeout' >/dev/null || fail "it was not the watchdog"
-	wait $media || fail "packets were lost: $(tail -n 5 "$TMP/media")"
-	say "$(grep -o 'Total lost packets.*' "$TMP/media" | tail -n 1)"
 }
 
 # replaced UNIT PID: another process is ready.
@@ -238,6 +254,34 @@ upgrades()
 	still_relayed "$before"
 	media_goes_on
 	await 30 relays || fail "nothing is relayed after the upgrade"
+}
+
+# crosses: an upgrade from a package whose processes share something else restarts both. Allocations go on where
+# they were.
+crosses()
+{
+	local dp cp before
+	dpkg -i --force-downgrade "$VM_EARLIER" >"$TMP/dpkg" 2>&1 || fail "dpkg: $(<"$TMP/dpkg")"
+	configure
+	say "upgrading from $(fairlead-cp --version) under media"
+	systemctl start fairlead || fail "the earlier package does not start"
+	await 60 attached || fail "the earlier fairlead-cp does not find its dataplane"
+	fairlead user add demo --password-file - <<<secret || fail "no user can be made"
+	start_peer
+	await 30 relays || fail "nothing is relayed: $(tail -n 5 "$TMP/client")"
+	media_begins
+	dp=$(of fairlead-dp MainPID) cp=$(of fairlead-cp MainPID) before=$(relayed)
+	dpkg -i --force-confold "$VM_DEB" >"$TMP/dpkg" 2>&1 || fail "dpkg: $(<"$TMP/dpkg")"
+	grep '^fairlead: what both processes share has changed (boundary [0-9]*, now [0-9]*), so both restart' "$TMP/dpkg" ||
+		fail "it does not say that both restart: $(<"$TMP/dpkg")"
+	[[ $(of fairlead-dp MainPID) != "$dp" && $(of fairlead-cp MainPID) != "$cp" ]] || fail "not both were restarted"
+	await 60 attached || fail "the new control process does not find the new dataplane"
+	still_relayed "$before"
+	media_goes_on
+	await 60 relays || fail "nothing is relayed after the upgrade"
+	say "now $(fairlead-cp --version)"
+	systemctl stop fairlead
+	rm -f /var/lib/fairlead/users.db*
 }
 
 # Allocations outlive the dataplane: the same client is heard again, from the same relayed address.
@@ -317,15 +361,15 @@ host fl-client "$VM_CLIENT" 10.1.0.2/24 10.1.0.1
 host fl-peer "$VM_PEER" 10.2.0.2/24 10.2.0.1
 grep -q systemd-coredump /proc/sys/kernel/core_pattern || fail "nobody would see a core dump"
 if [[ ! -e $BOOTED ]]; then
-	configure
+	if [[ -n ${VM_EARLIER:-} ]]; then crosses; else configure; fi
 	refuses
 	starts
 	boots
 fi
 came_up
 keeps_apart
-restarts_control
-control_hangs
+under_media 400 restarts_control
+under_media 1000 control_hangs
 upgrades
 restarts_dataplane
 operates
@@ -334,7 +378,10 @@ watchdog "a worker hangs" hang_worker
 journalctl --no-pager -u fairlead-dp | grep -q 'worker 0 has made no turn' || fail "the log does not know which worker"
 [[ -z $(journalctl --no-pager --quiet -u fairlead-dp _TRANSPORT=syslog) ]] || fail "the journal has by syslog what it has from stderr"
 for unit in fairlead-dp fairlead-cp fairlead-setup; do
-	systemd-analyze security --no-pager $unit.service | grep -e '^✗' -e '^→'
+	systemd-analyze security --no-pager $unit.service | grep -e '^✗' -e '^→' | tee "$TMP/exposure"
+	exposed=$(sed -n 's/^→.*: \([0-9.]*\) .*/\1/p' "$TMP/exposure")
+	grep -q "^\`systemd-analyze security\`.*[ ]$unit ${exposed}[, ]" "$(dirname "$0")/../../doc/deploy.md" ||
+		fail "$unit is at $exposed, and doc/deploy.md has another figure"
 done
 systemctl reload fairlead || fail "it cannot be reloaded"
 dp=$(of fairlead-dp MainPID)

@@ -177,6 +177,8 @@ void env_close(struct env *e)
 	unlink(beside);
 	unlink(e->conf.control.state);
 	unlink(e->conf.control.contexts);
+	snprintf(beside, sizeof(beside), "%s.h248", e->conf.control.contexts);
+	unlink(beside);
 	assert_int_equal(rmdir(e->dir), 0);
 }
 

@@ -189,7 +189,10 @@ struct rte_mbuf *fx_ip_frame(uint16_t port, const char *src, const char *dst, ui
 
 struct pkt fx_pkt(struct rte_mbuf *m, uint16_t port)
 {
-	struct pkt p = { .m = m, .in_port = port, .l2_len = (uint8_t)fx.dp.port[port].l2_len };
+	struct pkt p = { .m = m,
+			 .inner = SLOT_NONE,
+			 .in_port = port,
+			 .l2_len = (uint8_t)fx.dp.port[port].l2_len };
 	const uint8_t *h = rte_pktmbuf_mtod_offset(m, const uint8_t *, p.l2_len);
 	struct be32 a;
 

@@ -6,7 +6,7 @@
 #include "conf/config.h"
 #include "cp/server.h"
 
-enum { FAKE_WORKERS = 4 };
+enum { FAKE_WORKERS = 64 };
 
 struct fake_dp {
 	int memfd;

@@ -208,6 +208,28 @@ void gate_events_listen(struct gateway *g, void (*changed)(void *arg), void *arg
 	g->changed_arg = arg;
 }
 
+bool gate_srtp_reserve(struct gateway *g, struct context *c)
+{
+	(void)c;
+	return !g->no_keys;
+}
+
+bool gate_srtp_set(struct gateway *g, struct context *c, uint32_t side,
+		   const struct gate_srtp *keys)
+{
+	(void)c;
+	g->srtp[side] = *keys;
+	g->keyed[side] = true;
+	g->n_keyed++;
+	return true;
+}
+
+const struct gate_srtp *gate_srtp(const struct gateway *g, const struct context *c, uint32_t side)
+{
+	(void)c;
+	return g->keyed[side] ? &g->srtp[side] : NULL;
+}
+
 uint32_t gate_srtp_count(const struct gateway *g)
 {
 	return g ? 2 : 0;

@@ -13,6 +13,10 @@ struct gateway {
 	struct context c[FAKE_CONTEXTS]; /* id 0: free */
 	struct gate_plan plan;		 /* of the last that was added or changed */
 	struct term_spec spec[2];	 /* likewise */
+	struct gate_srtp srtp[2];	 /* likewise */
+	bool keyed[2];			 /* srtp is known */
+	uint32_t n_keyed;		 /* how often keys were set */
+	bool no_keys;			 /* there is no memory for them */
 	struct gate_fail fail; /* if its error is not GATE_OK: what comes next is refused so */
 	struct gate_stats stats;
 	/* An audit or deletion that was asked for. */

@@ -3,7 +3,9 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct sockaddr_in loopback(int last, uint16_t port)
@@ -50,7 +52,7 @@ static void start(struct mg_world *w)
 		fail_msg("%s", err);
 }
 
-void mg_world_open(struct mg_world *w, bool brief)
+void mg_world_prepare(struct mg_world *w, bool brief)
 {
 	struct config_gateway *c = &w->e.conf.gateway;
 
@@ -59,6 +61,7 @@ void mg_world_open(struct mg_world *w, bool brief)
 	env_config_gateway(&w->e.conf);
 	for (int i = 0; i < 2; i++)
 		w->fd[i] = controller_open(c, i);
+	c->srtp = 16;
 	c->n_h248_controller = 2;
 	c->h248_addr = addr("127.0.0.1", 0).ip;
 	c->h248_port = free_port();
@@ -68,6 +71,11 @@ void mg_world_open(struct mg_world *w, bool brief)
 	env_start(&w->e, 256);
 	w->base = event_base_new();
 	assert_non_null(w->base);
+}
+
+void mg_world_open(struct mg_world *w, bool brief)
+{
+	mg_world_prepare(w, brief);
 	start(w);
 }
 
@@ -81,13 +89,58 @@ void mg_world_close(struct mg_world *w)
 	env_close(&w->e);
 }
 
-void mg_world_restart(struct mg_world *w)
+static void hear_all(struct mg_world *w)
 {
-	mg_stop(w->mg);
+	static struct h248_message m;
+
+	for (int i = 0; i < 2; i++) {
+		while (mg_hear(w, i, &m))
+			;
+	}
+}
+
+static void begin_again(struct mg_world *w)
+{
+	hear_all(w);
 	env_stop(&w->e);
 	env_start(&w->e, 256);
 	mg_turn(w);
 	start(w);
+}
+
+void mg_world_restart(struct mg_world *w)
+{
+	mg_stop(w->mg);
+	begin_again(w);
+}
+
+const char *mg_world_file(const struct mg_world *w)
+{
+	static char path[CONFIG_STR_MAX + 8];
+
+	snprintf(path, sizeof(path), "%s.h248", w->e.conf.control.contexts);
+	return path;
+}
+
+/* Who is killed writes nothing any more. */
+void mg_world_crash(struct mg_world *w, uint64_t ms)
+{
+	FILE *f = fopen(mg_world_file(w), "r+");
+	struct stat st;
+	uint8_t *p;
+
+	assert_non_null(f);
+	assert_int_equal(fstat(fileno(f), &st), 0);
+	p = malloc((size_t)st.st_size);
+	assert_int_equal(fread(p, 1, (size_t)st.st_size, f), st.st_size);
+	hear_all(w);
+	mg_stop(w->mg);
+	rewind(f);
+	assert_int_equal(fwrite(p, 1, (size_t)st.st_size, f), st.st_size);
+	fclose(f);
+	free(p);
+	env_advance(&w->e, ms);
+	begin_again(w);
 }
 
 int mg_world_setup(void **state)
@@ -135,6 +188,7 @@ void mg_pass(struct mg_world *w, uint64_t ms)
 	env_advance(&w->e, ms);
 	mg_assoc_tick(w->mg);
 	mg_events(w->mg);
+	mg_leave_tick(w->mg);
 	mg_turn(w);
 }
 

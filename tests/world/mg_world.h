@@ -21,13 +21,17 @@ struct mg_world {
 	char in[H248_MESSAGE_MAX + 1];	/* the last message, NUL-terminated */
 };
 
-/* brief: it writes the short form. */
+/* brief: it writes the short form. Prepared, the gateway is not there yet: mg_start(). */
+void mg_world_prepare(struct mg_world *w, bool brief);
 void mg_world_open(struct mg_world *w, bool brief);
 void mg_world_close(struct mg_world *w);
 int mg_world_setup(void **state); /* registered with the first */
 int mg_world_teardown(void **state);
-/* The control process has gone and come back. */
+/* The control process has gone and come back: in good order; or it was killed, so long ago. */
 void mg_world_restart(struct mg_world *w);
+void mg_world_crash(struct mg_world *w, uint64_t ms);
+/* The file of transactions. */
+const char *mg_world_file(const struct mg_world *w);
 
 void mg_turn(struct mg_world *w);
 /* So much later. */

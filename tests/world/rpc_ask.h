@@ -40,6 +40,20 @@ static struct rpc_later *ask_server(struct server *s, const char *method, const 
 	return l;
 }
 
+/* It is refused at once, with that code and a sentence that has the text. */
+static inline void ask_refused(struct server *s, const char *method, const char *params, int code,
+			       const char *text)
+{
+	const json_t *e;
+
+	ask_server(s, method, params);
+	e = json_object_get(answer, "error");
+	assert_non_null(e);
+	assert_int_equal(json_integer_value(json_object_get(e, "code")), code);
+	if (!strstr(json_string_value(json_object_get(e, "message")), text))
+		fail_msg("%s", json_string_value(json_object_get(e, "message")));
+}
+
 /* The result of what was asked. */
 static void expect(const char *result)
 {

@@ -82,7 +82,7 @@ class Chart {
 		const [line, area] = this.paths();
 		this.line.setAttribute("d", line);
 		this.area.setAttribute("d", area);
-		this.top.textContent = this.format(this.end);
+		this.top.textContent = this.format(this.end).replace(".00", "");
 		this.from.textContent = `${Math.round(span / 60)} min ago`;
 		this.slider.setAttribute("aria-valuemax", String(Math.max(0, times.length - 1)));
 		this.look(behind === null ? null : Math.max(0, times.length - behind));

@@ -120,14 +120,14 @@ function port(p, was, seconds) {
 }
 
 function listener(l, was, seconds) {
-	return row([[l.address, "text"], [l.transport, "text"], [l.service ?? "TURN", "text"],
+	return row([[l.address, "text address"], [l.transport, "text"], [l.service ?? "TURN", "text"],
 		[rate(gained(l.requests, was?.requests, seconds))], [count(l.requests)]]);
 }
 
 function relay(r) {
 	const ports = r.port_max - r.port_min + 1, taken = ports > 0 ? (r.used + r.resting) / ports : 0;
 	const uses = [r.turn ? "TURN" : "", r.realm ? `realm ${r.realm}` : ""].filter((t) => t).join(", ");
-	const tr = row([[r.address, "text"], [`${(100 * taken).toFixed(0)} %`, "load"], [count(r.used)],
+	const tr = row([[r.address, "text address"], [`${(100 * taken).toFixed(0)} %`, "load"], [count(r.used)],
 		[count(r.resting)], [`${r.port_min}–${r.port_max}`], [uses, "text names"]]);
 	tr.children[1].append(meter(taken));
 	return tr;

@@ -1,21 +1,34 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Who may do what at the control socket, and what is written down of it: roles by user and group,
- * the audit line of each method that changes something, refused ones too, and no secret in it. The
- * methods of users, which are called through it: what is added is in the file, so it survives a
- * restart; nothing waits for a lock.
+ * the audit line of each method that changes something, refused ones too, and no secret in it,
+ * which nobody keeps another's line out of. The methods of users, which are called through it: what
+ * is added is in the file, so it survives a restart; nothing waits for a lock.
  */
 #include "tests/world/auth_fixture.h"
 
 #include "cp/admin/access.h"
+#include "cp/admin/audit.h"
+#include "cp/admin/param.h"
 #include "cp/admin/users_rpc.h"
 #include "cp/server.h"
 
 #include <sqlite3.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #define ADMINISTER .may = CONFIG_MAY_ADMINISTER, .audited = RPC_AUDITED
+static int killed;
+
+static json_t *kills(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	(void)ctx;
+	(void)params;
+	(void)err;
+	return json_pack("{s:i}", "killed", killed);
+}
+
 static json_t *look(void *ctx, const json_t *params, struct rpc_error *err)
 {
 	(void)ctx;
@@ -31,15 +44,22 @@ static const struct rpc_method methods[] = {
 	{ "user.add", .call = rpc_user_add, ADMINISTER },
 	{ "user.passwd", .call = rpc_user_passwd, ADMINISTER },
 	{ "user.del", .call = rpc_user_del, ADMINISTER },
+	{ "user.enable", .call = rpc_user_enable, ADMINISTER },
+	{ "user.disable", .call = rpc_user_disable, ADMINISTER },
 	{ "hidden", .call = look }, /* described by nobody */
 	{ "credentials", .call = rpc_credentials, ADMINISTER },
+	{ "kill", "kills", PARAM_KILL, .call = kills, .may = CONFIG_MAY_OPERATE,
+	  .audited = RPC_AUDITED },
 };
 
 static char audited[1024];
 
-static void audit(const struct rpc_caller *who, enum rpc_audited as, const char *what)
+static enum rpc_audited audited_as;
+
+static void audit(const struct rpc_caller *who, enum rpc_audited as, bool done, const char *what)
 {
-	assert_int_equal(as, RPC_AUDITED);
+	assert_int_equal(done, strlen(what) > 4 && strcmp(what + strlen(what) - 4, "done") == 0);
+	audited_as = as;
 	snprintf(audited, sizeof(audited), "%u %s", who->user, what);
 }
 
@@ -96,6 +116,11 @@ static void each_role_may_what_the_one_before_may(void **state)
 		}
 	HAS(ask(NULL, OPERATE, "hidden", "{}"), "may administer");
 	HAS(ask(NULL, ADMIN, "hidden", "{}"), "\"result\":true");
+	/* Secrets are left out at whatever depth. */
+	HAS(ask(NULL, OPERATE, "operate",
+		"{\"a\":[{\"crypto_in\":\"x\",\"b\":1},[2]],\"crypto_out\":\"y\",\"key\":3}"),
+	    "result");
+	assert_string_equal(audited, "7 operate {\"a\":[{\"b\":1},[2]]}: done");
 	HAS(ask(NULL, OPERATE, "user.del", "{\"name\":\"x\"}"), "may administer");
 	HAS(audited, "7 user.del {\"name\":\"x\"}: failed: ");
 }
@@ -134,6 +159,14 @@ static void users_are_kept(void **state)
 	HAS(ask(&s, LOOK, "user.list", "{\"limit\":1}"), "\"cursor\":\"alice\"");
 	HAS(ask(&s, LOOK, "user.list", "{\"limit\":1,\"cursor\":\"bob\"}"),
 	    "{\"users\":[],\"cursor\":null}");
+	HAS(ask(&s, ADMIN, "user.disable", "{\"name\":\"bob\"}"), "\"result\":\"disabled\"");
+	HAS(audited, "7 user.disable {\"name\":\"bob\"}: done");
+	HAS(ask(&s, LOOK, "user.list", "{}"), "\"disabled\":true");
+	HAS(ask(&s, ADMIN, "user.enable", "{\"name\":\"bob\"}"), "\"result\":\"enabled\"");
+	assert_null(strstr(ask(&s, LOOK, "user.list", "{}"), "\"disabled\":true"));
+	HAS(ask(&s, ADMIN, "user.enable", "{\"name\":\"nobody\"}"), "\"code\":-32004");
+	HAS(ask(&s, ADMIN, "user.disable", "{\"name\":\"bob\",\"x\":1}"), "\"code\":-32602");
+	HAS(ask(&s, OPERATE, "user.disable", "{\"name\":\"bob\"}"), "may administer");
 	HAS(ask(&s, ADMIN, "user.del", "{\"name\":\"bob\"}"), "deleted");
 	HAS(ask(&s, ADMIN, "user.del", "{\"name\":\"bob\"}"), "\"code\":-32004");
 	assert_null(strstr(ask(&s, LOOK, "user.list", "{}"), "bob"));
@@ -260,6 +293,112 @@ static void the_kernel_is_asked(void **state)
 	close(pair[1]);
 }
 
+/* A kill is told, and what goes on from it and ends nothing at a rate; what only looks is not told.
+ */
+static void a_kill_is_told(void **state)
+{
+	(void)state;
+	ask(NULL, OPERATE, "kill", "{\"all\":true}");
+	assert_string_equal(audited, "7 kill {\"all\":true}: done");
+	assert_int_equal(audited_as, RPC_AUDITED);
+	ask(NULL, OPERATE, "kill", "{\"all\":true,\"cursor\":0}");
+	assert_int_equal(audited_as, RPC_AUDITED);
+	ask(NULL, OPERATE, "kill", "{\"all\":true,\"cursor\":5}");
+	assert_int_equal(audited_as, RPC_AUDITED_CALL);
+	HAS(audited, "done");
+	killed = 1; /* where it began he says himself */
+	ask(NULL, OPERATE, "kill", "{\"all\":true,\"cursor\":5}");
+	assert_int_equal(audited_as, RPC_AUDITED);
+	killed = 0;
+	ask(NULL, OPERATE, "kill", "{\"dry_run\":true}");
+	assert_string_equal(audited, "");
+	ask(NULL, LOOK, "kill", "{\"dry_run\":true}"); /* but that he tried is */
+	HAS(audited, "failed: ");
+	ask(NULL, OPERATE, "operate", "{\"dry_run\":true,\"cursor\":5}"); /* no kill at all */
+	assert_int_equal(audited_as, RPC_AUDITED);
+	HAS(audited, "done");
+}
+
+/* ---- the log ---- */
+
+static char logged[1 << 18];
+static int log_fd, stderr_was;
+
+static void log_begin(void)
+{
+	stderr_was = dup(2);
+	log_fd = memfd_create("log", 0);
+	assert_true(stderr_was >= 0 && log_fd >= 0 && dup2(log_fd, 2) == 2);
+}
+
+static void log_end(void)
+{
+	const ssize_t n = pread(log_fd, logged, sizeof(logged) - 1, 0);
+
+	dup2(stderr_was, 2);
+	close(stderr_was);
+	close(log_fd);
+	assert_true(n >= 0);
+	logged[n] = '\0';
+}
+
+static uint32_t lines_with(const char *text)
+{
+	uint32_t n = 0;
+
+	for (const char *p = logged; (p = strstr(p, text)) != NULL; p++)
+		n++;
+	return n;
+}
+
+/* Whoever is refused a thousand times keeps nobody's line out, and costs no thousand lines. */
+static void what_was_done_is_always_told(void **state)
+{
+	const struct rpc_caller look_only = { .local = true, .user = 1001, .process = 1 };
+	const struct rpc_caller admin = { .local = true, .user = 1002 };
+	const struct rpc_caller ops = { .certificate = "ops", .address = "192.0.2.1" };
+
+	(void)state;
+	log_begin();
+	for (int i = 0; i < 1000; i++) {
+		struct rpc_caller who = look_only;
+
+		who.process += i; /* another process each time is the same user */
+		audit_write(&who, RPC_AUDITED, false, "drain: failed: x");
+	}
+	audit_write(&admin, RPC_AUDITED, true, "user.add {\"name\":\"eve\"}: done");
+	audit_write(&ops, RPC_AUDITED, false, "user.add {\"name\":\"bob\"}: failed: y");
+	for (int i = 0; i < 200; i++)
+		audit_write(&look_only, RPC_AUDITED, true, "undrain: done");
+	for (int i = 0; i < 200; i++)
+		audit_write(&admin, RPC_AUDITED_CALL, true, "context.add: done");
+	log_end();
+	assert_in_range(lines_with("drain: failed: x"), LOG_BURST, LOG_BURST + 2 * LOG_RATE);
+	HAS(logged, "audit: user 1002 group 0 process 0: user.add {\"name\":\"eve\"}: done");
+	HAS(logged, "audit: certificate \"ops\" address 192.0.2.1: user.add {\"name\":\"bob\"}");
+	assert_int_equal(lines_with("undrain: done"), 200);
+	assert_in_range(lines_with("context.add: done"), LOG_BURST, LOG_BURST + 2 * LOG_RATE);
+}
+
+/* Of more callers than have a place, the one that was silent longest begins anew. */
+static void callers_are_bounded(void **state)
+{
+	struct rpc_caller who = { .local = true };
+
+	(void)state;
+	log_begin();
+	for (int i = 0; i < 1000; i++)
+		for (who.user = 5000; who.user < 5000 + AUDIT_CALLERS; who.user++)
+			if (i < 60 || who.user == 5000)
+				audit_write(&who, RPC_AUDITED, false, "drain: failed");
+	who.user = 6000;
+	audit_write(&who, RPC_AUDITED, false, "tls.reload: failed");
+	log_end();
+	assert_in_range(lines_with("user 5000 "), LOG_BURST, LOG_BURST + 2 * LOG_RATE);
+	assert_in_range(lines_with("user 5063 "), LOG_BURST, LOG_BURST + 2 * LOG_RATE);
+	HAS(logged, "user 6000 group 0 process 0: tls.reload: failed (");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +409,9 @@ int main(void)
 		FIXTURE_TEST(credentials_are_made),
 		cmocka_unit_test(roles_by_user_and_group),
 		cmocka_unit_test(the_kernel_is_asked),
+		cmocka_unit_test(a_kill_is_told),
+		cmocka_unit_test(what_was_done_is_always_told),
+		cmocka_unit_test(callers_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,13 +60,7 @@ static void challenge(const char *more)
 
 static void bad_params(const char *method, const char *params, const char *text)
 {
-	const json_t *e;
-
-	ask_server(&env.s, method, params);
-	e = json_object_get(answer, "error");
-	assert_int_equal(json_integer_value(json_object_get(e, "code")), RPC_BAD_PARAMS);
-	if (!strstr(json_string_value(json_object_get(e, "message")), text))
-		fail_msg("%s", json_string_value(json_object_get(e, "message")));
+	ask_refused(&env.s, method, params, RPC_BAD_PARAMS, text);
 }
 
 /* What a phone says. Empty: left out. */
@@ -358,10 +352,110 @@ static void refused(void **state)
 	judged(&phone, "stale");
 }
 
+/* ---- a home network is asked ---- */
+
+static struct home {
+	struct vector_source source; /* first: it is found by it */
+	struct vector_question q;
+	char user[256];
+	uint8_t rand[AKA_RAND], auts[AKA_AUTS];
+	vector_done *done;
+	void *arg;
+} home;
+
+static void home_ask(struct vector_source *self, const struct vector_question *q, vector_done *done,
+		     vector_gone *gone, void *arg)
+{
+	struct home *h = (struct home *)self;
+
+	snprintf(h->user, sizeof(h->user), "%s", q->user);
+	h->q = *q;
+	if (q->auts) {
+		memcpy(h->rand, q->rand, sizeof(h->rand));
+		memcpy(h->auts, q->auts, sizeof(h->auts));
+	}
+	assert_false(gone(arg));
+	h->done = done;
+	h->arg = arg;
+}
+
+static void home_asked(const char *more)
+{
+	char params[512];
+
+	snprintf(params, sizeof(params), "{\"user\":\"" USER "\",\"realm\":\"" REALM "\"%s}", more);
+	home = (struct home){ .source.ask = home_ask };
+	env.s.vectors = &home.source;
+	assert_non_null(ask_server(&env.s, "aka.challenge", params));
+	assert_null(answer);
+	assert_string_equal(home.user, USER);
+}
+
+static void home_network(void **state)
+{
+	const struct aka_vector v = vector();
+
+	(void)state;
+	home_asked(",\"lifetime_s\":10");
+	assert_null(home.q.auts);
+	env_advance(&env, 9000); /* a lifetime begins when there is a challenge */
+	home.done(home.arg, VECTOR_RESULT_GIVEN, &v);
+	assert_string_equal(text_of("ck"), "b40ba9a3c58b2a05bbf0d987b21bf8cb");
+	snprintf(nonce, sizeof(nonce), "%s", text_of("nonce"));
+	env_advance(&env, 9000);
+	judged(&phone, "accepted");
+	home_asked(",\"rand\":\"23553cbe9637a89d218ae64dae47bf35\","
+		   "\"auts\":\"ba853f3c123ccf44e93596e355c6\"");
+	assert_int_equal(home.rand[0], 0x23);
+	assert_int_equal(home.auts[13], 0xc6);
+	home.done(home.arg, VECTOR_RESULT_GIVEN, &v);
+	assert_non_null(text_of("nonce"));
+	assert_int_equal(env.s.stats.aka_vectors[VECTOR_RESULT_GIVEN], 2);
+}
+
+static void home_has_none(void **state)
+{
+	static const struct {
+		enum vector_result result;
+		int code;
+		const char *text;
+	} t[] = {
+		{ VECTOR_RESULT_REJECTED, RPC_UNKNOWN, "gives no vector for this user" },
+		{ VECTOR_RESULT_INVALID, RPC_AWAY, "is not a whole vector" },
+		{ VECTOR_RESULT_SILENT, RPC_AWAY, "none of aka.servers answers" },
+		{ VECTOR_RESULT_FULL, RPC_FULL, "too many vectors" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(t); i++) {
+		const json_t *e;
+
+		home_asked("");
+		home.done(home.arg, t[i].result, NULL);
+		e = json_object_get(answer, "error");
+		assert_int_equal(json_integer_value(json_object_get(e, "code")), t[i].code);
+		assert_non_null(
+		    strstr(json_string_value(json_object_get(e, "message")), t[i].text));
+		assert_int_equal(env.s.stats.aka_vectors[t[i].result], 1);
+	}
+	env.s.vectors = NULL;
+	bad_params("aka.challenge", "{\"user\":\"a\",\"realm\":\"b\"}", "there are no aka.servers");
+}
+
 static void parameters(void **state)
 {
 	(void)state;
-	bad_params("aka.challenge", "{\"user\":\"a\"}", "\"xres\" must be a string");
+	bad_params("aka.challenge", "{\"user\":\"a\"}", "\"realm\" must be a string");
+	bad_params("aka.challenge", "{\"user\":\"a\",\"realm\":\"b\",\"ck\":\"00\"}",
+		   "without xres");
+	bad_params("aka.challenge", "{\"user\":\"a\",\"realm\":\"b\",\"auts\":\"00\"}",
+		   "without xres");
+	bad_params("aka.challenge", "{\"user\":\"a\",\"realm\":\"b\",\"auts\":\"00\"," VECTOR "}",
+		   "\"auts\" is for who has no vector");
+	bad_params("aka.challenge",
+		   "{\"user\":\"a\",\"realm\":\"b\",\"auts\":\"00\","
+		   "\"rand\":\"23553cbe9637a89d218ae64dae47bf35\"}",
+		   "\"auts\" must be 14");
 	bad_params("aka.challenge", "{\"user\":\"a\",\"realm\":\"b\",\"xres\":\"a54211\"}",
 		   "\"xres\" must be 4 to 16 bytes in hexadecimal");
 	bad_params("aka.challenge", "{\"user\":\"a\",\"realm\":\"b\\\"\"," VECTOR "}",
@@ -388,10 +482,10 @@ static void parameters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(header),	  TEST(accepted),	   TEST(counted), TEST(without_qop),
-		TEST(with_body),  TEST(wrong_three_times), TEST(unlike),  TEST(nobodys),
-		TEST(over),	  TEST(no_place),	   TEST(resync),  TEST(refused),
-		TEST(parameters),
+		TEST(header),	    TEST(accepted),	     TEST(counted),    TEST(without_qop),
+		TEST(with_body),    TEST(wrong_three_times), TEST(unlike),     TEST(nobodys),
+		TEST(over),	    TEST(no_place),	     TEST(resync),     TEST(refused),
+		TEST(home_network), TEST(home_has_none),     TEST(parameters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,6 +130,20 @@ static json_t *call(const char *method, int *code)
 	return result;
 }
 
+/* A file that is right, and cannot be in force: why. */
+static void refused(char *why, size_t len)
+{
+	static const char line[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"reload\"}";
+	struct rpc_later *later = NULL;
+	char *text = rpc_answer(rpc_methods, RPC_METHODS, &s, line, strlen(line), &later);
+	json_t *reply = json_loads(text, 0, NULL);
+
+	snprintf(why, len, "%s",
+		 json_string_value(json_object_get(json_object_get(reply, "error"), "message")));
+	json_decref(reply);
+	free(text);
+}
+
 static void expect_changes(const char *method, const char *want)
 {
 	json_t *r = call(method, NULL);
@@ -230,12 +244,14 @@ static void a_difference_is_told(void **state)
 /* The live one is in force, the other waits and is told again. */
 static void live_keys_and_no_others(void **state)
 {
-	static const char waits[] =
-	    "{\"key\":\"turn.allocations-max\",\"from\":\"16384\",\"to\":\"77\","
-	    "\"applied\":\"restart-cp\",\"lost\":\"nothing; requests wait meanwhile\"}";
-	char want[1024];
+	char waits[512], want[1024];
 
 	(void)state;
+	snprintf(waits, sizeof(waits),
+		 "{\"key\":\"turn.allocations-max\",\"from\":\"16384\",\"to\":\"77\","
+		 "\"applied\":\"restart-cp\",\"lost\":\"nothing; requests wait meanwhile\","
+		 "\"why\":\"the state file has as many places\",\"at\":\"%s:10\"}",
+		 path);
 	file_edit("  lifetime-max: 3600\n", "  reservation-lifetime: 31\n  allocations-max: 77\n"
 					    "  alternate-servers: [{address: 192.0.2.7}]\n");
 	snprintf(
@@ -278,6 +294,61 @@ static void routes_of_the_same_port(void **state)
 	json_decref(r);
 	assert_int_equal(running->port[0].n_route, 2);
 	assert_string_equal(running->port[0].name, "access");
+}
+
+static bool starts(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* A VLAN is a port of its own: each of its keys says that it waits, where it stands, and why. */
+static void a_vlan_waits_for_a_restart(void **state)
+{
+	static const char vlan[] = "  - {name: lab, device: net_null0, vlan: 7, "
+				   "addresses: [10.7.0.1/24]}\nlisteners:\n";
+	char where[128];
+	size_t i;
+	json_t *r, *c;
+
+	(void)state;
+	snprintf(where, sizeof(where), "%s:3", path);
+	file_edit("listeners:\n", vlan);
+	r = call("reload", NULL);
+	json_array_foreach(json_object_get(r, "changes"), i, c)
+	{
+		const char *key = json_string_value(json_object_get(c, "key"));
+
+		assert_true(starts(key, "ports[1]."));
+		assert_string_equal(json_string_value(json_object_get(c, "applied")), "restart-dp");
+		assert_string_equal(json_string_value(json_object_get(c, "at")), where);
+		assert_true(starts(json_string_value(json_object_get(c, "why")), "each port, one "
+										 "for a VLAN"));
+	}
+	assert_true(i > 5);
+	json_decref(r);
+	assert_int_equal(running->n_port, 1);
+}
+
+/* And what is at its address is refused with the port's name and line. */
+static void at_a_vlan_that_waits(void **state)
+{
+	static const char vlan[] = "  - {name: lab, device: net_null0, vlan: 7, "
+				   "addresses: [10.7.0.1/24]}\nlisteners:\n"
+				   "  - {address: 10.7.0.1}\n";
+	char want[128], why[1024];
+
+	(void)state;
+	snprintf(want, sizeof(want), "; besides, %s:3: ports[1].name waits for a restart of fairlead-dp",
+		 path);
+	file_edit("listeners:\n", vlan);
+	refused(why, sizeof(why));
+	assert_non_null(strstr(why, want));
+	assert_int_equal(running->n_listener, 1);
+	/* Without such a port nothing is said of one. */
+	file_edit("lifetime-max: 3600",
+		  "lifetime-max: 3600\n  allocations-max: 77\n  user-rate: 1");
+	refused(why, sizeof(why));
+	assert_null(strstr(why, "waits for"));
 }
 
 static void a_mistake_changes_nothing(void **state)
@@ -508,6 +579,8 @@ int main(void)
 		T(every_key_says_how),
 		T(what_runs_is_shown),
 		T(a_difference_is_told),
+		T(a_vlan_waits_for_a_restart),
+		T(at_a_vlan_that_waits),
 		T(live_keys_and_no_others),
 		T(routes_of_the_same_port),
 		T(a_mistake_changes_nothing),

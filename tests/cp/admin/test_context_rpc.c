@@ -161,7 +161,8 @@ static void udp_all(void **state)
 	    "{'call':'c1','media':2,'hold':true,'lifetime':100,'inactivity':0,'terminations':["
 	    "{'transport':'udp','realm':'core','family':6,'port':30000,"
 	    "'remote':'[fd00::2]:4000','rtcp_remote':'[fd00::3]:4001','latch':'address',"
-	    "'gate':'in','rtp':true,'rtcp_mux':true,'ice':true,'ice_restart':true,'dscp':46,'rate':"
+	    "'gate':'in','silent':true,'rtp':true,'rtcp_mux':true,'ice':true,'ice_restart':true,'"
+	    "dscp':46,'rate':"
 	    "1000,"
 	    "'burst':2000,'inactivity':7,'notify':['latched','inactive'],'tag':'x'}]}");
 	assert_string_equal(f.gateway.plan.call, "c1");
@@ -176,8 +177,8 @@ static void udp_all(void **state)
 	assert_int_equal(w->port, 30000);
 	assert_addr(&w->term.remote[0], "[fd00::2]:4000");
 	assert_addr(&w->term.remote[1], "[fd00::3]:4001");
-	assert_int_equal(w->term.flags, TERM_IN | TERM_RTP | TERM_RTCP_MUX | TERM_ICE | TERM_LATCH |
-					    TERM_LATCH_ADDR);
+	assert_int_equal(w->term.flags, TERM_IN | TERM_SILENT | TERM_RTP | TERM_RTCP_MUX |
+					    TERM_ICE | TERM_LATCH | TERM_LATCH_ADDR);
 	assert_true(w->restart);
 	assert_int_equal(w->term.dscp, 46);
 	assert_int_equal(w->term.rate, 1000);
@@ -198,6 +199,7 @@ static void udp_all(void **state)
 	assert_string_equal(text_at(t, "gate"), "in");
 	assert_string_equal(text_at(t, "rtcp_remote"), "[fd00::3]:4001");
 	assert_true(json_is_true(at(t, "rtcp_mux")));
+	assert_true(json_is_true(at(t, "silent")));
 	assert_int_equal(json_integer_value(at(t, "dscp")), 46);
 	assert_int_equal(json_integer_value(at(t, "burst")), 2000);
 	assert_int_equal(json_integer_value(at(t, "inactivity")), 7);
@@ -210,6 +212,119 @@ static void udp_all(void **state)
 	text_at(t, "ice_ufrag");
 	assert_null(json_object_get(t, "tcp_role"));
 	assert_true(json_is_null(term(c, 1)));
+}
+
+/* ---- SRTP ---- */
+
+#define KEY_A "1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
+#define KEY_B "2 AEAD_AES_128_GCM inline:MTIzNDU2Nzg5QUJDREUwMTIzNDU2Nzg5QUJjZA=="
+#define RTP "{'transport':'udp','realm':'core','rtp':true,'remote':'192.0.2.1:4000'"
+#define SDES RTP ",'srtp':'sdes'"
+
+/* Keys are given and never told, not even what was asked for in an error. */
+static void untold(const json_t *answer)
+{
+	char *dump = json_dumps(answer, 0);
+
+	assert_null(strstr(dump, "inline"));
+	assert_null(strstr(dump, "WVNf"));
+	assert_null(strstr(dump, "crypto"));
+	free(dump);
+}
+
+static void keys_of_srtp(void **state)
+{
+	const struct gate_srtp *k = &f.gateway.srtp[0];
+	const json_t *c;
+
+	(void)state;
+	c = taken("context.add",
+		  "{'terminations':[" SDES ",'crypto_in':'" KEY_A "','crypto_out':'" KEY_B "'}]}");
+	untold(c);
+	assert_string_equal(text_at(term(c, 0), "srtp"), "sdes");
+	assert_int_equal(f.gateway.spec[0].term.flags, TERM_IN | TERM_OUT | TERM_RTP | TERM_SRTP);
+	assert_int_equal(f.gateway.n_keyed, 1);
+	assert_true(k->in.set && k->out.set);
+	assert_int_equal(k->in.suite, SRTP_AES_CM_128_80);
+	assert_int_equal(k->out.suite, SRTP_GCM_128);
+	assert_memory_equal(k->in.master, "YS___semctl (", 13);
+	assert_memory_equal(k->out.master, "123456789ABCDE0123456789ABcd", 28);
+	/* One changes, the other stays; neither does where none is given. */
+	untold(taken("context.modify",
+		     "{'context':'1','side':0,'crypto_in':'" KEY_B "','crypto_out':'" KEY_A "'}"));
+	assert_int_equal(k->in.suite, SRTP_GCM_128);
+	untold(taken("context.modify", "{'context':'1','side':0,'dscp':46}"));
+	assert_int_equal(f.gateway.n_keyed, 2);
+	untold(taken("context.modify", "{'context':'1','side':0,'crypto_in':null}"));
+	assert_false(k->in.set);
+	assert_true(k->out.set);
+	/* Without memory for keys nothing of the termination changes. */
+	f.gateway.no_keys = true;
+	refused_as(RPC_INTERNAL, "there is no memory for keys", "context.modify",
+		   "{'context':'1','side':0,'dscp':10,'crypto_in':'" KEY_B "'}");
+	assert_int_equal(f.gateway.spec[0].term.dscp, 46);
+	f.gateway.no_keys = false;
+	/* What is in force is not known any more: neither alone. */
+	f.gateway.keyed[0] = false;
+	refused_as(RPC_BAD_PARAMS, "must both be given", "context.modify",
+		   "{'context':'1','side':0,'crypto_in':'" KEY_B "'}");
+	taken("context.modify", "{'context':'1','side':0,'srtp':'off'}");
+	assert_int_equal(f.gateway.n_keyed, 3);
+	assert_int_equal(f.gateway.spec[0].term.flags, TERM_IN | TERM_OUT | TERM_RTP);
+}
+
+static void wrong_keys_of_srtp(void **state)
+{
+	static const struct {
+		const char *why, *more;
+	} wrong[] = {
+		{ "\"terminations[0].crypto_in\" must be an a=crypto", ",'crypto_in':7" },
+		{ "must be an a=crypto", ",'crypto_out':''" },
+		{ "must be an a=crypto", ",'crypto_in':'1 AES_CM_128_HMAC_SHA1_80 inline:WVNf'" },
+		{ "must be an a=crypto", ",'crypto_in':'1 F8_128_HMAC_SHA1_80 "
+					 "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz'" },
+		{ "must be an a=crypto", ",'crypto_in':'" KEY_A " UNENCRYPTED_SRTP'" },
+		{ "are one key", ",'crypto_in':'" KEY_A "','crypto_out':'" KEY_A "'" },
+		{ "needs \"srtp\": \"sdes\"", ",'srtp':'off','crypto_in':'" KEY_A "'" },
+		{ "needs \"srtp\": \"sdes\"", ",'srtp':'dtls','crypto_out':'" KEY_A "'" },
+		{ "off, sdes or dtls", ",'srtp':'yes'" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(wrong); i++) {
+		char params[1024];
+
+		snprintf(params, sizeof(params), "{'terminations':[" RTP "%s%s}]}",
+			 strstr(wrong[i].more, "srtp") ? "" : ",'srtp':'sdes'", wrong[i].more);
+		refused_as(RPC_BAD_PARAMS, wrong[i].why, "context.add", params);
+		assert_null(strstr(text_at(at(last, "error"), "message"), "inline"));
+	}
+	assert_int_equal(f.gateway.n_keyed, 0);
+	refused_as(RPC_BAD_PARAMS, "tcp has no \"terminations[0].srtp\"", "context.add",
+		   "{'terminations':[{'transport':'tcp','realm':'core','srtp':'sdes'}]}");
+}
+
+static void dtls_of_srtp(void **state)
+{
+	const struct ctl_term *w = &f.gateway.spec[0].term;
+	const json_t *c;
+
+	(void)state;
+	c = taken("context.add",
+		  "{'terminations':[{'transport':'udp','realm':'core','rtp':true,"
+		  "'srtp':'dtls','dtls_role':'client','fingerprints':['sha-1 " SHA1 "']}]}");
+	assert_int_equal(w->flags,
+			 TERM_IN | TERM_OUT | TERM_RTP | TERM_SRTP | TERM_DTLS | TERM_TLS_CLIENT);
+	assert_int_equal(w->n_fingerprint, 1);
+	assert_int_equal(f.gateway.n_keyed, 0);
+	assert_string_equal(text_at(term(c, 0), "srtp"), "dtls");
+	assert_string_equal(text_at(term(c, 0), "dtls_role"), "client");
+	assert_int_equal(json_array_size(at(term(c, 0), "own_fingerprints")), 1);
+	assert_true(json_is_null(at(term(c, 0), "tls")));
+	c = taken("context.modify", "{'context':'1','side':0,'srtp':'sdes'}");
+	assert_int_equal(w->flags, TERM_IN | TERM_OUT | TERM_RTP | TERM_SRTP);
+	assert_int_equal(w->n_fingerprint, 0);
+	assert_null(json_object_get(term(c, 0), "own_fingerprints"));
 }
 
 static void tls_and_tcp(void **state)
@@ -403,7 +518,8 @@ static void gateway_refuses(void **state)
 	(void)state;
 	taken("context.add", "{'terminations':[" UDP "]}");
 	for (size_t i = 0; i < N_OF(t); i++) {
-		f.gateway.fail = (struct gate_fail){ t[i].error, "no, said the gateway" };
+		f.gateway.fail =
+		    (struct gate_fail){ .error = t[i].error, .text = "no, said the gateway" };
 		refused_as(t[i].code, "no, said", "context.add", "{'terminations':[" UDP "]}");
 		refused_as(t[i].code, "no, said", "context.modify",
 			   "{'context':'1','side':0,'port':2}");
@@ -851,6 +967,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(udp_all),
+		TEST(keys_of_srtp),
+		TEST(wrong_keys_of_srtp),
+		TEST(dtls_of_srtp),
 		TEST(tls_and_tcp),
 		TEST(defaults),
 		TEST(wrong_fields),

@@ -156,9 +156,15 @@ static void test_port(void **state)
 	struct env *e = *state;
 
 	port(e, 0)->link_up = 0;
-	expect(e, "error: port p0: the link is down\n", 1, 0);
+	expect(
+	    e,
+	    "error: port p0: the link is down: look at its cable, and at the port of the switch\n",
+	    1, 0);
 	port(e, 0)->out = 1; /* why, rather than what follows */
-	expect(e, "error: port p0: its device is away, or being opened anew\n", 1, 0);
+	expect(e,
+	       "error: port p0: its device is away, or being opened anew: if it stays so, "
+	       "fairlead-dp's log says what it waits for\n",
+	       1, 0);
 	port(e, 0)->shares = 2; /* a VLAN, whose device's port says so */
 	expect(e, "", 0, 0);
 }
@@ -174,12 +180,13 @@ static void test_certificate(void **state)
 	expect(e, "warn: certificate a.pem ends in 13 days\n", 0, 1);
 	snprintf(c->error, sizeof(c->error), "no such file");
 	port(e, 0)->link_up = 0;
-	expect(e,
-	       "error: port p0: the link is down\n"
-	       "warn: certificate a.pem ends in 13 days\n"
-	       "warn: certificate a.pem could not be read again, an older one is in force: no such "
-	       "file\n",
-	       1, 2);
+	expect(
+	    e,
+	    "error: port p0: the link is down: look at its cable, and at the port of the switch\n"
+	    "warn: certificate a.pem ends in 13 days\n"
+	    "warn: certificate a.pem could not be read again, an older one is in force: no such "
+	    "file\n",
+	    1, 2);
 	port(e, 0)->link_up = 1;
 	c->error[0] = '\0';
 	c->not_after = e->s.wall;

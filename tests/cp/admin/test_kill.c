@@ -160,7 +160,7 @@ static void by_relayed_address_and_slot(void **state)
 {
 	struct env *e = *state;
 	const struct table_alloc *a;
-	char filter[128], text[ADDR_STR_MAX];
+	char filter[128], params[160], text[ADDR_STR_MAX];
 	struct sock_addr relayed;
 
 	three_sessions(e);
@@ -176,6 +176,17 @@ static void by_relayed_address_and_slot(void **state)
 	matches(e, "sessions.kill", filter, 0, 3);
 	snprintf(filter, sizeof(filter), "'worker':%u,'session':%u", a->worker, a->sid.slot);
 	matches(e, "sessions.kill", filter, 1, 3);
+	snprintf(filter, sizeof(filter), "'worker':%u,'session':%u,'client':'198.51.100.7:3'",
+		 a->worker, a->sid.slot); /* another has come to the slot since */
+	matches(e, "sessions.kill", filter, 0, 3);
+	snprintf(filter, sizeof(filter), "'worker':%u,'session':%u,'client':'198.51.100.7:1'",
+		 a->worker, a->sid.slot);
+	matches(e, "sessions.kill", filter, 1, 3);
+	snprintf(params, sizeof(params), "{%s}", filter);
+	assert_int_equal(number(result(e, "sessions.kill", params), "killed"), 1);
+	assert_null(env_alloc(e, 1));
+	assert_int_equal(table_stats(e->s.table)->allocs, 2);
+	matches(e, "sessions.kill", filter, 0, 2); /* and nobody now */
 }
 
 static struct ctl_use *use_of(struct env *e, const struct table_alloc *a)

@@ -8,7 +8,7 @@
 #include "cp/admin/basic_auth.h"
 #include "cp/admin/http.h"
 #include "cp/admin/metrics.h"
-#include "cp/admin/tls_server.h"
+#include "cp/tls_socket.h"
 #include "cp/admin/tries.h"
 #include "tests/world/cp_env.h"
 

@@ -68,6 +68,35 @@ static void sums(void **state)
 	free(c);
 }
 
+/* MiB of fairlead-cp's own tables. */
+static unsigned own_tables(const struct config *c)
+{
+	const char *line = strstr(told(c), " take more, and\n");
+
+	assert_non_null(line);
+	assert_non_null(strstr(line, " MiB  allocations, in fairlead-cp (turn.allocations-max"));
+	return (unsigned)strtoul(line + strlen(" take more, and\n"), NULL, 10);
+}
+
+/* What an allocation takes, with its permission and channel, 64 MiB for 262,144 of them; and a
+ * relay of all ports. */
+static void own_tables_grow_with_allocations(void **state)
+{
+	struct config *c = config_make();
+	const unsigned small = own_tables(c);
+	unsigned large;
+
+	(void)state;
+	assert_in_range(small, 1, 2);
+	c->turn.allocations_max = 1 << 18;
+	large = own_tables(c);
+	assert_in_range(large, small + 32, small + 64);
+	for (; c->n_relay < 20; c->n_relay++)
+		c->relay[c->n_relay] = (struct config_relay){ .port_min = 1024, .port_max = 65535 };
+	assert_in_range(own_tables(c), large + 17 * 470 / 1024, large + 17);
+	free(c);
+}
+
 /* Files of a domain that is served; that they are there is all that is looked at. */
 static void missing_files_are_told(void **state)
 {
@@ -124,6 +153,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sums),
+		cmocka_unit_test(own_tables_grow_with_allocations),
 		cmocka_unit_test(missing_files_are_told),
 		cmocka_unit_test(less_memory_is_warned_of),
 		cmocka_unit_test(series),

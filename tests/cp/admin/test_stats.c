@@ -9,6 +9,7 @@
  * says. The link and the table are stubs over ordinary memory.
  */
 #include "tests/world/unit.h"
+#include "cp/ipsec/phones.h"
 #include "cp/admin/context_json.h"
 #include "cp/admin/metrics.h"
 #include "cp/admin/stat_list.h"
@@ -90,6 +91,12 @@ const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t ce
 	(void)l;
 	(void)cert;
 	return NULL;
+}
+
+uint32_t phones_count(const struct phones *t)
+{
+	(void)t;
+	return 0;
 }
 
 const struct ctl_conn_bucket *dplink_by_addr(const struct dplink *l, uint32_t worker,
@@ -667,11 +674,18 @@ static void test_metrics_values(void **state)
 	link_.info[0].outages = 5;
 	strcpy(link_.info[0].name, "a\"b\\\xff");
 	text = metrics(&s);
-	expect_line(text, "fairlead_relay_ports{address=\"192.0.2.1\",state=\"taken\"} 693");
-	expect_line(text, "fairlead_relay_ports{address=\"192.0.2.1\",state=\"quarantine\"} 7");
-	expect_line(text, "fairlead_relay_ports{address=\"2001:db8::1\",state=\"taken\"} 694");
-	expect_line(text, "fairlead_relay_ports_limit{address=\"192.0.2.1\"} 16384");
-	expect_line(text, "fairlead_relay_ports_limit{address=\"2001:db8::1\"} 1");
+	expect_line(
+	    text,
+	    "fairlead_relay_ports{address=\"192.0.2.1\",family=\"ipv4\",state=\"taken\"} 693");
+	expect_line(
+	    text,
+	    "fairlead_relay_ports{address=\"192.0.2.1\",family=\"ipv4\",state=\"quarantine\"} 7");
+	expect_line(
+	    text,
+	    "fairlead_relay_ports{address=\"2001:db8::1\",family=\"ipv6\",state=\"taken\"} 694");
+	expect_line(text,
+		    "fairlead_relay_ports_limit{address=\"192.0.2.1\",family=\"ipv4\"} 16384");
+	expect_line(text, "fairlead_relay_ports_limit{address=\"2001:db8::1\",family=\"ipv6\"} 1");
 	expect_line(text, "fairlead_worker_peers_limit 17");
 	expect_line(text, "fairlead_auth_wrong_total 31");
 	expect_line(text, "fairlead_auth_expired_total 32");
@@ -686,9 +700,9 @@ static void test_metrics_values(void **state)
 	expect_line(text, "fairlead_ring_wait_seconds_sum 20.000101");
 	expect_line(text, "fairlead_ring_wait_seconds_count 2");
 	expect_line(text, "fairlead_listener_allocations{listener=\"192.0.2.7:3478\","
-			  "transport=\"tls\"} 800");
+			  "transport=\"tls\",family=\"ipv4\"} 800");
 	expect_line(text, "fairlead_listener_requests_total{listener=\"192.0.2.7:3478\","
-			  "transport=\"tls\"} 41");
+			  "transport=\"tls\",family=\"ipv4\"} 41");
 	expect_line(text, "fairlead_worker_still_seconds{worker=\"1\"} 4");
 	expect_line(text, "fairlead_memory_allocated_bytes{process=\"fairlead-dp\"} 51");
 	expect_line(text, "fairlead_memory_active_bytes{process=\"fairlead-dp\"} 52");
@@ -991,6 +1005,71 @@ static void test_metrics_series(void **state)
 	assert_int_equal(metrics_series(&c), series(&s));
 }
 
+/* What has no end, is a state or a time, or has its limit under another name. */
+static bool is_without_limit(const char *gauge)
+{
+	static const char *const names[] = {
+		"build_info",
+		"problems",
+		"draining",
+		"dataplane_attached",
+		"tsc_hertz",
+		"memory_allocated_bytes",
+		"memory_active_bytes",
+		"memory_resident_bytes",
+		"memory_retained_bytes",
+		"contexts_in_state", /* of contexts */
+		"contexts_urgent",
+		"users_active", /* of allocations */
+		"listener_allocations",
+		"worker_still_seconds",
+		"worker_unaccounted",
+		"worker_held_packets", /* of worker_mbufs_limit, as is the next */
+		"worker_mbufs_free",
+		"tls_overdue", /* of tls_handshakes_limit */
+		"port_link_up",
+		"port_out",
+		"tls_certificate_not_after_timestamp_seconds",
+		"tls_certificate_loaded_timestamp_seconds",
+		"tls_certificate_reload_failed",
+		"own_certificate_not_after_timestamp_seconds",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], gauge) == 0)
+			return true;
+	return false;
+}
+
+/* What can run out has its limit beside it. */
+static void test_limits(void **state)
+{
+	static struct ng ng;
+	static struct gateway g;
+	static struct server s = { .conf = &conf, .gateway = &g, .ng = &ng };
+	static const char begin[] = "# TYPE fairlead_";
+	char name[128], type[16], limit[192], *text = metrics(&s), missing[2048] = "";
+	unsigned gauges = 0;
+
+	(void)state;
+	for (const char *at = text; (at = strstr(at, begin)); at++) {
+		if (sscanf(at + sizeof(begin) - 1, "%127s %15s", name, type) != 2 ||
+		    strcmp(type, "gauge") != 0 || is_without_limit(name))
+			continue;
+		if (strlen(name) > 6 && strcmp(name + strlen(name) - 6, "_limit") == 0)
+			continue;
+		gauges++;
+		snprintf(limit, sizeof(limit), "# TYPE fairlead_%s_limit gauge\n", name);
+		if (!strstr(text, limit))
+			snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing),
+				 " %s", name);
+	}
+	free(text);
+	assert_in_range(gauges, 20, 100);
+	if (missing[0])
+		fail_msg("no limit stands beside%s", missing);
+}
+
 static void test_metrics_format(void **state)
 {
 	static struct ng ng;
@@ -1028,6 +1107,7 @@ int main(void)
 		cmocka_unit_test_setup(test_metrics_gateway, setup),
 		cmocka_unit_test_setup(test_metrics_series, setup),
 		cmocka_unit_test_setup(test_metrics_format, setup),
+		cmocka_unit_test_setup(test_limits, setup),
 		cmocka_unit_test_setup(test_list, setup),
 	};
 

@@ -945,6 +945,111 @@ static void a_reload_takes_secrets_up(void **state)
 	auth_close(a);
 }
 
+/* Another file of users is in force at once, or not at all. */
+static void a_reload_takes_another_database_up(void **state)
+{
+	struct fixture *f = *state;
+	char nonce[NONCE_LEN + 1];
+	struct auth *a;
+
+	fixture_add(f, "demo", "fairlead");
+	a = open_auth(f);
+	struct ask q = old_client(a, nonce);
+	struct ask p = q;
+	p.password = "other";
+	snprintf(f->c.auth.users_db, sizeof(f->c.auth.users_db), "%s/other.db", f->dir);
+	fixture_add(f, "demo", "other");
+	assert_true(auth_prepare(a, &f->c, f->err, sizeof(f->err)));
+	assert_int_equal(judge(a, &q), 0);
+	auth_finish(a, false);
+	assert_int_equal(judge(a, &q), 0);
+	assert_int_equal(judge(a, &p), 401);
+	assert_true(auth_prepare(a, &f->c, f->err, sizeof(f->err)));
+	auth_finish(a, true);
+	assert_int_equal(judge(a, &q), 401);
+	assert_int_equal(judge(a, &p), 0);
+	/* It is the one that is open, whatever has become of its file. */
+	assert_int_equal(unlink(f->c.auth.users_db), 0);
+	assert_true(auth_prepare(a, &f->c, f->err, sizeof(f->err)));
+	auth_finish(a, true);
+	assert_int_equal(judge(a, &p), 0);
+	auth_close(a);
+}
+
+/* From none to one, and back. */
+static void a_reload_may_bring_the_first_database(void **state)
+{
+	struct fixture *f = *state;
+	char nonce[NONCE_LEN + 1], path[CONFIG_STR_MAX];
+	struct auth *a;
+
+	rest_secret(f, "a secret");
+	fixture_add(f, "demo", "fairlead");
+	snprintf(path, sizeof(path), "%s", f->c.auth.users_db);
+	f->c.auth.users_db[0] = 0;
+	a = open_auth(f);
+	struct ask q = old_client(a, nonce);
+	assert_int_equal(judge(a, &q), 401);
+	snprintf(f->c.auth.users_db, sizeof(f->c.auth.users_db), "%s", path);
+	assert_true(auth_prepare(a, &f->c, f->err, sizeof(f->err)));
+	auth_finish(a, true);
+	assert_int_equal(judge(a, &q), 0);
+	f->c.auth.users_db[0] = 0;
+	assert_true(auth_prepare(a, &f->c, f->err, sizeof(f->err)));
+	auth_finish(a, true);
+	assert_int_equal(judge(a, &q), 401);
+	assert_null(auth_users(a));
+	auth_close(a);
+}
+
+/* What a reload refuses: nothing changes, and nothing is made. */
+static void a_reload_refuses_what_is_no_database(void **state)
+{
+	static const struct {
+		const char *name, *why;
+	} bad[] = { { "missing.db", "there is no user database" },
+		    { "junk.db", "damaged or not a database" },
+		    { "page.db", "damaged or not a database" },
+		    { "folder.db", "no ordinary file" },
+		    { "no/such/users.db", "there is no user database" } };
+	struct fixture *f = *state;
+	char nonce[NONCE_LEN + 1], path[300];
+	uint8_t junk[4096 * 4];
+	struct auth *a;
+	struct stat st;
+	int fd;
+
+	fixture_add(f, "demo", "fairlead");
+	a = open_auth(f);
+	struct ask q = old_client(a, nonce);
+	memset(junk, 0xa5, sizeof(junk));
+	snprintf(path, sizeof(path), "%s/junk.db", f->dir);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(write(fd, junk, sizeof(junk)), sizeof(junk));
+	close(fd);
+	/* Its head and its tables' names are good, and what is in them is not. */
+	snprintf(f->c.auth.users_db, sizeof(f->c.auth.users_db), "%s/page.db", f->dir);
+	fixture_add(f, "demo", "fairlead");
+	fd = open(f->c.auth.users_db, O_WRONLY);
+	assert_int_equal(pwrite(fd, junk, sizeof(junk), 4096), sizeof(junk));
+	close(fd);
+	snprintf(path, sizeof(path), "%s/folder.db", f->dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(f->c.auth.users_db, sizeof(f->c.auth.users_db), "%s/%s", f->dir,
+			 bad[i].name);
+		assert_false(auth_prepare(a, &f->c, f->err, sizeof(f->err)));
+		assert_memory_equal(f->err, "auth.users-db: ", 15);
+		assert_non_null(strstr(f->err, bad[i].why));
+		assert_non_null(strstr(f->err, f->c.auth.users_db));
+		auth_finish(a, true);
+		assert_int_equal(judge(a, &q), 0);
+	}
+	snprintf(path, sizeof(path), "%s/missing.db", f->dir);
+	assert_int_equal(stat(path, &st), -1);
+	auth_close(a);
+}
+
 static void unusable_set_up_is_one_sentence(void **state)
 {
 	struct fixture *f = *state;
@@ -983,6 +1088,9 @@ int main(void)
 		FIXTURE_TEST(a_data_connection_has_its_controls_nonces),
 		FIXTURE_TEST(rest_credentials_under_either_secret),
 		FIXTURE_TEST(a_reload_takes_secrets_up),
+		FIXTURE_TEST(a_reload_takes_another_database_up),
+		FIXTURE_TEST(a_reload_may_bring_the_first_database),
+		FIXTURE_TEST(a_reload_refuses_what_is_no_database),
 		FIXTURE_TEST(stored_user_wins_over_rest_form),
 		FIXTURE_TEST(rest_form),
 		FIXTURE_TEST(a_secret_is_replaced_without_a_restart),

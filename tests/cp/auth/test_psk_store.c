@@ -299,6 +299,30 @@ static void command_lists(void **state)
 	json_decref(doc);
 }
 
+/* What a reload opens must be there; it has no key of the one before it. */
+static void a_reload_opens_what_is_there(void **state)
+{
+	struct fixture *f = *state;
+	char other[CONFIG_STR_MAX];
+	struct psk_store *s = store(f), *t;
+	struct psk p = make("alice", KEY);
+
+	assert_int_equal(psk_add(s, &p, false), USER_OK);
+	assert_true(psk_is_at(s, f->c.auth.users_db));
+	snprintf(other, sizeof(other), "%s/other.db", f->dir);
+	assert_false(psk_is_at(s, other));
+	assert_null(psk_reopen(other, f->err, sizeof(f->err)));
+	assert_non_null(strstr(f->err, "there is no user database"));
+	snprintf(f->c.auth.users_db, sizeof(f->c.auth.users_db), "%s", other);
+	fixture_add(f, "demo", "fairlead");
+	t = psk_reopen(other, f->err, sizeof(f->err));
+	assert_non_null(t);
+	assert_int_equal(psk_find(t, "alice", 5, &p), USER_UNKNOWN);
+	assert_int_equal(psk_find(s, "alice", 5, &p), USER_OK);
+	psk_close(t);
+	psk_close(s);
+}
+
 static void command_refuses(void **state)
 {
 	struct fixture *f = *state;
@@ -331,6 +355,7 @@ int main(void)
 		FIXTURE_TEST(a_change_waits_for_anothers),
 		FIXTURE_TEST(a_lock_that_stays_is_not_waited_for_again),
 		FIXTURE_TEST(damage_and_locks),
+		FIXTURE_TEST(a_reload_opens_what_is_there),
 		FIXTURE_TEST(command_adds_and_deletes),
 		FIXTURE_TEST(command_lists),
 		FIXTURE_TEST(command_refuses),

@@ -90,7 +90,6 @@ struct refusal {
 	}
 SPOIL(no_transport, w->term.transport = TERM_NONE)
 SPOIL(far_transport, w->term.transport = 9)
-SPOIL(far_flag, w->term.flags |= 1 << 15)
 SPOIL(rtp, w->term.flags |= TERM_RTP)
 SPOIL(client, w->term.flags |= TERM_CONNECT)
 SPOIL(tls_client, w->term.flags |= TERM_TLS_CLIENT)
@@ -125,7 +124,6 @@ SPOIL(outside, w->port = 1000)
 static const struct refusal refusals[] = {
 	{ no_transport, spec_udp, GATE_BAD, "needs a transport" },
 	{ far_transport, spec_udp, GATE_BAD, "needs a transport" },
-	{ far_flag, spec_udp, GATE_BAD, "unknown flag" },
 	{ rtp, spec_tcp, GATE_BAD, "are for UDP" },
 	{ client, spec_udp, GATE_BAD, "only TCP, TLS" },
 	{ client, spec_tcp, GATE_BAD, "learns no remote address" },

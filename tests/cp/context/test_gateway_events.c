@@ -5,6 +5,8 @@
  */
 #include "tests/world/gate_env.h"
 
+#include "cp/context/gateway_priv.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -604,6 +606,69 @@ static void a_change_that_met_a_full_ring_is_not_lost(void **state)
 	assert_int_equal(set.term[0].dscp, 34);
 }
 
+/* Tells n events of a context, numbered by `why`, after the `from` that there were. */
+static void tell(struct env *e, const struct context *c, uint32_t from, uint32_t n)
+{
+	for (uint32_t i = 1; i <= n; i++)
+		gate_tell(e->s.gateway, c, &(struct gate_event){ .why = (uint16_t)(from + i) });
+}
+
+static void resize(struct env *e, uint32_t events, bool apply)
+{
+	static struct config c;
+	char err[256];
+
+	c = e->conf;
+	c.gateway.events = events;
+	assert_true(gate_prepare(e->s.gateway, &c, err, sizeof(err)));
+	gate_finish(e->s.gateway, apply);
+}
+
+/* All from first to last are there, and each is itself. */
+static void kept(const struct env *e, uint64_t first, uint64_t last)
+{
+	const struct gateway *g = e->s.gateway;
+
+	assert_int_equal(gate_events_last(g), last);
+	for (uint64_t seq = first; seq <= last; seq++) {
+		assert_int_equal(gate_event(g, seq)->seq, seq);
+		assert_int_equal(gate_event(g, seq)->why, seq);
+	}
+	assert_null(gate_event(g, last + 1));
+	assert_int_equal(gate_event(g, 0)->seq, first);
+}
+
+/* gateway.events may change: what there is room for stays, under its number. */
+static void a_reload_changes_how_many_are_kept(void **state)
+{
+	struct env *e = *state;
+	const struct gate_stats *st = gate_stats(e->s.gateway);
+	const struct context *c = gate_added_udp(e);
+
+	tell(e, c, 0, 100);
+	kept(e, 37, 100);
+	assert_int_equal(st->events_lost, 36);
+	resize(e, 128, true);
+	kept(e, 37, 100);
+	tell(e, c, 100, 60);
+	kept(e, 37, 160);
+	tell(e, c, 160, 10);
+	kept(e, 43, 170);
+	assert_int_equal(st->events_lost, 36); /* all that went had been fetched */
+	tell(e, c, 170, 20);
+	resize(e, 16, false);
+	assert_int_equal(gate_event(e->s.gateway, 0)->seq, 63);
+	assert_int_equal(st->events_lost, 36);
+	resize(e, 16, true); /* of the 20 new ones 16 are kept */
+	assert_int_equal(st->events_lost, 40);
+	kept(e, 175, 190);
+	tell(e, c, 190, 5);
+	kept(e, 180, 195);
+	assert_int_equal(st->events_lost, 40);
+	resize(e, 16, true); /* nothing changes */
+	kept(e, 180, 195);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, gate_setup, env_teardown)
 
 int main(void)
@@ -623,6 +688,7 @@ int main(void)
 		T(a_refused_connection_is_told),
 		T(what_the_dataplane_refuses_ends),
 		T(events_are_numbered_and_bounded),
+		T(a_reload_changes_how_many_are_kept),
 		T(every_state_is_found_and_replayed),
 		T(another_dataplane_has_no_connections),
 		T(both_processes_are_new),

@@ -281,6 +281,34 @@ static void an_answer_about_silence_that_is_lost_is_asked_for_again(void **state
 	assert_null(gate_find(e->s.gateway, id));
 }
 
+/*
+ * A browser that does not renew its consent has gone, whatever its partner sends (RFC 7675), also
+ * where silence is of no interest, as on hold; but not where nothing ends for it at all.
+ */
+static void consent_that_is_over_ends_a_call(void **state)
+{
+	const struct evt_term gone = { .what = TERM_INACTIVE, .why = INACTIVE_CONSENT };
+	struct env *e = *state;
+	struct context *c = gate_added_udp(e), *d = gate_added_udp(e);
+	const uint64_t id = c->id, held = d->id;
+	struct gate_plan plan;
+
+	gate_term_event(e, c, 0, gone);
+	assert_null(gate_find(e->s.gateway, id));
+	assert_true(gate_last_event(e)->ended);
+	assert_int_equal(gate_last_event(e)->end, CONTEXT_END_INACTIVE);
+	gate_plan(e->s.gateway, d, &plan);
+	plan.inactivity = 0;
+	gate_plan_set(e->s.gateway, d, &plan);
+	e->conf.gateway.inactivity = 0;
+	gate_term_event(e, d, 0, gone);
+	assert_non_null(gate_find(e->s.gateway, held));
+	e->conf.gateway.inactivity = 60;
+	gate_term_event(e, d, 0, gone);
+	assert_null(gate_find(e->s.gateway, held));
+	assert_int_equal(gate_last_event(e)->end, CONTEXT_END_INACTIVE);
+}
+
 static void silence_of_no_interest_ends_nothing(void **state)
 {
 	struct env *e = *state;
@@ -400,6 +428,7 @@ int main(void)
 		T(silence_is_looked_into_until_it_is_long_enough),
 		T(an_answer_about_silence_that_is_lost_is_asked_for_again),
 		T(silence_of_no_interest_ends_nothing),
+		T(consent_that_is_over_ends_a_call),
 		T(silence_counts_from_the_end_of_a_hold),
 		T(timers_go_on_after_a_restart),
 		T(a_dataplane_that_takes_no_command_is_not_waited_for),

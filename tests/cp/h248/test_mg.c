@@ -2,9 +2,11 @@
 /*
  * A media gateway of H.248 (R32, TS 23.334 5.11.2, TS 29.334): it registers and changes its
  * controller; contexts are made, changed, audited and ended; what is wrong has the standard's code;
- * transactions are run once; the controller is told of ends, silence and hanging terminations.
+ * transactions are run once; the controller is told of ends, silence and hanging terminations; a
+ * reload names others, and who is in charge no more is told so.
  */
 #include "tests/world/mg_world.h"
+#include "lib/srtp_suite.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -145,7 +147,7 @@ static void test_sent_round(void **state)
 				 2 - (i & 1));
 			mg_say(&w, i & 1, text);
 		}
-		mg_pass(&w, 100);
+		mg_pass(&w, 1); /* less than a pause between rounds, all but always */
 	}
 	assert_int_equal(mg_state(w.mg), MG_WAITING);
 	asked = mg_stats(w.mg)->registrations;
@@ -244,9 +246,11 @@ static void test_warm_boot(void **state)
 	char name[2][MG_NAME_MAX];
 	uint32_t n = pair(w, "", name);
 
+	/* Nobody knows any more who was in charge. */
+	unlink(mg_world_file(w));
 	mg_world_restart(w);
 	mg_register(w, 0);
-	assert_non_null(strstr(w->in, "Reason = \"902 Warm Boot\""));
+	assert_non_null(strstr(w->in, "Method = Restart, Reason = \"902 Warm Boot\""));
 	ask(w, "Context = %u { AuditValue = * { Audit { Media } } }", n);
 	mg_has(w, name[0]);
 	mg_has(w, name[1]);
@@ -300,6 +304,428 @@ static void test_call(void **state)
 	assert_int_equal(contexts(w), 0);
 	ask(w, "Context = %u { Subtract = * }", n);
 	mg_has(w, "Error = 411");
+}
+
+/* Lists of terminations, and names with a "*" (H.248.1 7.2). */
+static void test_many_terminations(void **state)
+{
+	struct mg_world *w = *state;
+	char name[2][MG_NAME_MAX];
+	uint32_t n = pair(w, "", name);
+	struct context *c = mg_context_find(w->mg, n);
+
+	ask(w, "Context = %u { AuditValue = [%s, %s] { Audit { Media } } }", n, name[1], name[0]);
+	assert_true(strstr(w->in, name[0]) > strstr(w->in, name[1]));
+	ask(w, "Context = %u { Modify = [%s, %s] { Media { LocalControl { Mode = Inactive } } } }",
+	    n, name[0], name[1]);
+	assert_int_equal((c->term[0].term.flags | c->term[1].term.flags) & (TERM_IN | TERM_OUT), 0);
+	ask(w,
+	    "Context = %u { Modify = IP/Access/* { Media { LocalControl { Mode = SendOnly } } } }",
+	    n);
+	assert_true(c->term[0].term.flags & TERM_OUT);
+	assert_false(c->term[1].term.flags & TERM_OUT);
+	/* One that is not there ends the command, unless it is optional. */
+	ask(w, "Context = %u { O-AuditValue = [ip/access/1, %s] { Audit { } } }", n, name[1]);
+	mg_has(w, "Error = 430");
+	mg_has(w, name[1]);
+	ask(w, "Context = %u { AuditValue = [ip/access/1, %s] { Audit { } } }", n, name[1]);
+	assert_null(strstr(w->in, name[1]));
+	ask(w, "Context = %u { Subtract = ip/*/%u }", n, be16_get(c->term[0].term.local.port));
+	mg_has(w, name[0]);
+	assert_int_equal(contexts(w), 1);
+	ask(w, "Context = %u { W-Subtract = ip/core/* }", n);
+	mg_has(w, "Subtract = ip/core/*");
+	assert_int_equal(contexts(w), 0);
+}
+
+/* A context of one termination. */
+static uint32_t one(struct mg_world *w, const char *realm, char name[MG_NAME_MAX])
+{
+	ask(w,
+	    "Context = $ { Add = ip/%s/$ { Media { Stream = 1 { LocalControl { Mode = SendReceive "
+	    "}, " LOCAL4 REMOTE " } }, Events = 11 { g/cause } } }",
+	    realm);
+	mg_added(w, 0, name);
+	return mg_number(w);
+}
+
+/* Two contexts of one worker, each of one termination, or of two workers. */
+static void two(struct mg_world *w, bool same, uint32_t n[2], char name[2][MG_NAME_MAX])
+{
+	const struct context *a, *b;
+
+	uint32_t beside[8];
+	int k;
+
+	n[0] = one(w, "access", name[0]);
+	a = mg_context_find(w->mg, n[0]);
+	for (k = 0; k < 8; k++) {
+		n[1] = one(w, "core", name[1]);
+		b = mg_context_find(w->mg, n[1]);
+		if ((a->worker == b->worker) == same)
+			break;
+		beside[k] = n[1];
+	}
+	assert_true(k < 8);
+	while (k-- > 0)
+		ask(w, "Context = %u { Subtract = * }", beside[k]);
+}
+
+/* A termination goes to another context, with all that it has (H.248.1 7.2.4). */
+static void test_move(void **state)
+{
+	struct mg_world *w = *state;
+	char name[2][MG_NAME_MAX], text[128];
+	struct context_term was;
+	struct context *c;
+	uint32_t n[2];
+
+	two(w, true, n, name);
+	was = mg_context_find(w->mg, n[0])->term[0];
+	ask(w,
+	    "Context = %u { Priority = 3, Move = %s { Media { LocalControl { Mode = SendOnly } } } "
+	    "}",
+	    n[1], name[0]);
+	snprintf(text, sizeof(text), "{ Move = %s }", name[0]);
+	mg_has(w, text);
+	/* The one that it left is empty, and has gone. */
+	assert_null(mg_context_find(w->mg, n[0]));
+	assert_int_equal(contexts(w), 1);
+	c = mg_context_find(w->mg, n[1]);
+	assert_memory_equal(&c->term[1].term.local, &was.term.local, sizeof(was.term.local));
+	assert_true(sock_addr_eq(&c->term[1].term.remote[0], &was.term.remote[0]));
+	assert_int_equal(c->term[1].term.flags & (TERM_IN | TERM_OUT), TERM_OUT);
+	assert_int_equal(mg_keep_get(c, 1).events, 1 << MG_EVENT_CAUSE);
+	assert_int_equal(mg_keep_get(c, 1).request, 11);
+	assert_int_equal(mg_keep_get(c, 1).attributes.priority, 3);
+	ask(w, "Context = %u { Move = %s }", n[1], name[0]);
+	mg_has(w, "Error = 503");
+	mg_pass(w, 10);
+	ask(w, "Context = %u { Move = %s }", n[1], name[0]);
+	mg_has(w, "Error = 433");
+	mg_pass(w, 10);
+	/* A context that is made with one that moves there is of its worker. */
+	ask(w, "Context = $ { " ADD("", "") ", Move = %s }", name[1]);
+	snprintf(text, sizeof(text), "Move = %s }", name[1]);
+	mg_has(w, text);
+	assert_int_equal(contexts(w), 2);
+	assert_int_equal(gate_stats(w->e.s.gateway)->moved, 2);
+}
+
+/* What cannot be moved stays where it is, as it is. */
+static void test_move_refused(void **state)
+{
+	struct mg_world *w = *state;
+	char name[2][MG_NAME_MAX], other[2][MG_NAME_MAX];
+	struct context *c;
+	struct gate_plan plan;
+	uint32_t n[2], full;
+
+	two(w, false, n, name);
+	ask(w, "Context = %u { Move = %s }", n[1], name[0]);
+	mg_has(w, "Error = 501 { \"The contexts are of workers ");
+	full = pair(w, "", other);
+	mg_pass(w, 10);
+	ask(w, "Context = %u { Move = %s }", full, name[0]);
+	mg_has(w, "Error = 434");
+	mg_pass(w, 10);
+	ask(w, "Context = %u { Move = ip/access/1 }", n[0]);
+	mg_has(w, "Error = 430");
+	mg_pass(w, 10);
+	two(w, true, n, name);
+	c = mg_context_find(w->mg, n[0]);
+	ask(w,
+	    "Context = %u { Move = %s { Media { Stream = 1 { Remote {\nc=IN IP4 127.0.0.1\nm=audio "
+	    "9 RTP/AVP -\n} } } } }",
+	    n[1], name[0]);
+	mg_has(w, "Error = 449");
+	assert_int_equal(be16_get(c->term[0].term.remote[0].port), 40000);
+	mg_pass(w, 10);
+	gate_plan(w->e.s.gateway, c, &plan);
+	plan.note = 1;
+	gate_plan_set(w->e.s.gateway, c, &plan);
+	ask(w, "Context = %u { Move = %s }", n[1], name[0]);
+	mg_has(w, "Error = 504");
+	assert_int_equal(gate_stats(w->e.s.gateway)->moved, 0);
+}
+
+/* Every context at once (H.248.1 6.2.3, 7.2.3, 7.2.5). */
+static void test_all_contexts(void **state)
+{
+	struct mg_world *w = *state;
+	char name[3][2][MG_NAME_MAX], text[64];
+	uint32_t n[3];
+
+	ask(w, "Context = * { AuditValue = ROOT { Audit { } } }");
+	mg_has(w, "{ Context = * { AuditValue = ROOT } }");
+	for (int i = 0; i < 3; i++)
+		n[i] = pair(w, "", name[i]);
+	/* The table is walked for one of them at a time. */
+	ask(w, "Context = * { AuditValue = ROOT { Audit { } } }");
+	mg_has(w, "Error = 503");
+	mg_pass(w, 100);
+	ask(w, "Context = * { AuditValue = ROOT { Audit { } } }");
+	for (int i = 0; i < 3; i++) {
+		snprintf(text, sizeof(text), "Context = %u { AuditValue = ROOT }", n[i]);
+		mg_has(w, text);
+	}
+	mg_pass(w, 100);
+	ask(w, "Context = * { AuditValue = %s { Audit { Media } } }", name[1][1]);
+	snprintf(text, sizeof(text), "{ Context = %u { AuditValue = ", n[1]);
+	mg_has(w, text);
+	assert_null(strstr(w->in, name[0][1]));
+	mg_pass(w, 100);
+	ask(w, "Context = * { ContextAudit { Priority }, Subtract = ip/core/* }");
+	for (int i = 0; i < 3; i++) {
+		snprintf(text, sizeof(text), "Context = %u { Priority = 0, Subtract = %s }", n[i],
+			 name[i][1]);
+		mg_has(w, text);
+	}
+	mg_pass(w, 100);
+	ask(w, "Context = * { Priority = 3 }");
+	mg_has(w, "Error = 501");
+	mg_pass(w, 100);
+	ask(w, "Context = * { W-Subtract = * { Audit { } }, W-Subtract = * { Audit { } } }");
+	mg_has(w, "{ Context = * { Subtract = * } }");
+	assert_int_equal(contexts(w), 0);
+	mg_pass(w, 100);
+	ask(w, "Context = * { W-Subtract = * }");
+	mg_has(w, "Context = * { Error = 431");
+}
+
+#define LOCAL_TLS(setup)                                                       \
+	"Local {\nv=0\nc=IN IP4 $\nm=message $ TCP/TLS/MSRP -\na=setup:" setup \
+	"\na=fingerprint:SHA-256 $\n}"
+#define FINGERPRINT                                                                   \
+	"02:1A:CC:54:27:AB:EB:9C:53:3F:3E:4B:65:2E:7D:46:3F:54:42:CD:54:F1:7A:03:A2:" \
+	"7D:F9:B0:7F:46:19:B2"
+
+/* The dataplane says something of the first termination. */
+static void stream_event(struct mg_world *w, const struct context *c, uint8_t what, uint16_t why)
+{
+	struct evt_term e = { .hdr = { EVT_TERM, sizeof(e), 0 },
+			      .cid = c->cid,
+			      .what = what,
+			      .why = why,
+			      .attempt = c->term[0].term.attempt };
+
+	fake_dp_event(&w->e.dp, c->worker, &e, sizeof(e));
+	mg_turn(w);
+	mg_pass(w, 100);
+}
+
+/* TCP and TLS (TS 23.334 5.11.2): roles by a=setup, ours and the remote's fingerprint, and events.
+ */
+static void test_streams(void **state)
+{
+	struct mg_world *w = *state;
+	char name[2][MG_NAME_MAX];
+	struct context *c;
+	uint8_t attempt;
+	uint32_t n;
+
+	ask(w, "Context = $ { %s, %s }",
+	    "Add = ip/access/$ { Media { Stream = 1 { LocalControl { Mode = SendReceive "
+	    "}, " LOCAL_TLS("passive") " } }, Events = 21 { g/cause, tlsbsc/BNCChange } }",
+	    "Add = ip/core/$ { Media { Stream = 1 { LocalControl { Mode = SendReceive }, Local {\n"
+	    "c=IN IP4 $\nm=message $ TCP/MSRP -\na=setup:active\n} } } }");
+	mg_added(w, 0, name[0]);
+	mg_added(w, 1, name[1]);
+	n = mg_number(w);
+	c = mg_context_find(w->mg, n);
+	assert_non_null(c);
+	mg_has(w, " TCP/TLS/MSRP -\r\na=setup:passive\r\n");
+	mg_has(w, " TCP/MSRP -\r\na=setup:active\r\n");
+	assert_int_equal(c->term[0].term.transport, TERM_TLS);
+	assert_int_equal(c->term[0].term.flags, TERM_IN | TERM_OUT);
+	assert_int_equal(c->term[1].term.transport, TERM_TCP);
+	assert_int_equal(c->term[1].term.flags, TERM_IN | TERM_OUT | TERM_CONNECT);
+	/* Neither listens or connects before its remote is known. */
+	attempt = c->term[0].term.attempt;
+	ask(w,
+	    "Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
+	    "203.0.113.9\nm=message 9 TCP/TLS/MSRP -\na=setup:active\na=fingerprint:SHA-256 "
+	    "" FINGERPRINT "\n} } } } }",
+	    n, name[0]);
+	assert_null(strstr(w->in, "Error"));
+	assert_int_equal(c->term[0].term.flags, TERM_IN | TERM_OUT | TERM_LATCH | TERM_LATCH_ADDR);
+	assert_true(c->term[0].term.attempt != attempt);
+	assert_int_equal(c->term[0].term.n_fingerprint, 1);
+	assert_int_equal(c->term[0].term.fingerprint[0].hash, FP_SHA256);
+	assert_int_equal(c->term[0].term.fingerprint[0].digest[0], 2);
+	/* A change begins nothing anew. */
+	attempt = c->term[0].term.attempt;
+	ask(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendOnly } } } }", n,
+	    name[0]);
+	assert_int_equal(c->term[0].term.attempt, attempt);
+	assert_int_equal(c->term[0].term.n_fingerprint, 1);
+	attempt = c->term[1].term.attempt;
+	ask(w,
+	    "Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
+	    "203.0.113.8\nm=message 2855 TCP/MSRP -\n} } } } }",
+	    n, name[1]);
+	assert_true(c->term[1].term.attempt != attempt);
+	assert_int_equal(be16_get(c->term[1].term.remote[0].port), 2855);
+	stream_event(w, c, TERM_UP, 0);
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, ":tlsbsc/BNCChange { Stream = 1, Type = Est }");
+	stream_event(w, c, TERM_ENDED, TCP_END_TLS_FINGERPRINT);
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, ":g/cause { Stream = 1, Generalcause = FT, Failurecause = \"tls_fingerprint\"");
+	/* What does not fit. */
+	ask(w,
+	    "Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
+	    "203.0.113.8\nm=message 2855 TCP/TLS/MSRP -\n} } } } }",
+	    n, name[1]);
+	mg_has(w, "Error = 449");
+	ask(w,
+	    "Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
+	    "203.0.113.9\nm=message 9 TCP/TLS/MSRP -\na=fingerprint:SHA-256 02:1A\n} } } } }",
+	    n, name[0]);
+	mg_has(w, "Error = 474");
+	ask(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { Local {\nc=IN IP4 "
+	       "$\nm=message $ TCP/MSRP -\na=setup:holdconn\n} } } } }");
+	mg_has(w, "Error = 449");
+}
+
+#define CRYPTO "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"
+#define OUR_KEY "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"
+#define ITS_KEY "NzB4d1BINUAvLEw6UzF3WSJ+PSdFcGdUJShpX1Zj"
+#define ANOTHER_KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd"
+#define SAVP(key) "\nm=audio $ RTP/SAVP -\n" CRYPTO key "\n}"
+#define REMOTE_SAVP(key) \
+	"Remote {\nc=IN IP4 203.0.113.9\nm=audio 40000 RTP/SAVP -\n" CRYPTO key "\n}"
+
+/* SRTP by SDES (TS 23.334 5.11.2): Local has the key that we send by, Remote the other one. */
+static void test_srtp(void **state)
+{
+	struct mg_world *w = *state;
+	struct gateway *g = w->e.s.gateway;
+	const struct gate_srtp *keys;
+	char name[MG_NAME_MAX];
+	struct context *c;
+	uint32_t n;
+
+	ask(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
+		   OUR_KEY) " } } } }");
+	mg_has(w, " RTP/SAVP -\r\n");
+	assert_null(strstr(w->in, "crypto"));
+	mg_added(w, 0, name);
+	n = mg_number(w);
+	c = mg_context_find(w->mg, n);
+	assert_true(c->term[0].term.flags & TERM_SRTP);
+	keys = gate_srtp(g, c, 0);
+	assert_non_null(keys);
+	assert_true(keys->out.set && !keys->in.set);
+	assert_int_equal(keys->out.suite, SRTP_AES_CM_128_80);
+	assert_int_equal(keys->out.master[0], 0x77);
+	/* The remote's comes with its address; ours stays. */
+	ask(w, "Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_SAVP(ITS_KEY) " } } } }",
+	    n, name);
+	assert_null(strstr(w->in, "Error"));
+	keys = gate_srtp(g, c, 0);
+	assert_int_equal(keys->in.master[0], 0x37);
+	assert_int_equal(keys->out.master[0], 0x77);
+	ask(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendReceive } } } }", n,
+	    name);
+	assert_true(c->term[0].term.flags & TERM_SRTP);
+	ask(w, "Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_SAVP(OUR_KEY) " } } } }",
+	    n, name);
+	mg_has(w, "Error = 449");
+	ask(w,
+	    "Context = $ { Add = ip/access/$ { Media { Local {\nc=IN IP4 $" SAVP("xyz") " } } }");
+	mg_has(w, "Error = 449");
+	/* After a restart the dataplane has them, and nobody else: one alone is not enough. */
+	mg_world_restart(w);
+	c = mg_context_find(w->mg, n);
+	ask(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendOnly } } } }", n,
+	    name);
+	assert_null(strstr(w->in, "Error"));
+	assert_true(c->term[0].term.flags & TERM_SRTP);
+	ask(w,
+	    "Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_SAVP(
+		ANOTHER_KEY) " } } } }",
+	    n, name);
+	mg_has(w, "Error = 449");
+}
+
+#define LOCAL_DTLS(setup)                                                    \
+	"Local {\nc=IN IP4 $\nm=audio $ UDP/TLS/RTP/SAVPF -\na=setup:" setup \
+	"\na=fingerprint:SHA-256 $\na=rtcp-mux\n}"
+#define REMOTE_DTLS                                                                       \
+	"Remote {\nc=IN IP4 203.0.113.9\nm=audio 40000 UDP/TLS/RTP/SAVPF -\na=rtcp-mux\n" \
+	"a=setup:active\na=tls-id:abcdef\na=fingerprint:SHA-256 " FINGERPRINT "\n}"
+
+/* An event of DTLS of the first termination. */
+static void dtls_event(struct mg_world *w, const struct context *c, uint8_t what, uint16_t why)
+{
+	stream_event(w, c, what, why);
+	assert_true(mg_hear(w, 0, &m));
+}
+
+/* SRTP whose keys come by DTLS (RFC 5763): roles, fingerprints late and anew, and what is told. */
+static void test_dtls(void **state)
+{
+	struct mg_world *w = *state;
+	char name[MG_NAME_MAX];
+	struct context *c;
+	uint32_t n;
+
+	ask(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { LocalControl { Mode = "
+	       "SendReceive }, " LOCAL_DTLS(
+		   "passive") " } }, Events = 21 { g/cause, tlsbsc/BNCChange } } }");
+	mg_has(w, " UDP/TLS/RTP/SAVPF -\r\na=rtcp-mux\r\na=setup:passive\r\na=fingerprint:sha-256 "
+		  "CD:CD:");
+	mg_added(w, 0, name);
+	n = mg_number(w);
+	c = mg_context_find(w->mg, n);
+	assert_int_equal(c->term[0].term.flags,
+			 TERM_IN | TERM_OUT | TERM_RTP | TERM_RTCP_MUX | TERM_SRTP | TERM_DTLS);
+	assert_int_equal(c->term[0].term.n_fingerprint, 0);
+	/* The remote's comes later; we are the client if we are told so. */
+	ask(w, "Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_DTLS " } } } }", n,
+	    name);
+	assert_null(strstr(w->in, "Error"));
+	assert_int_equal(c->term[0].term.n_fingerprint, 1);
+	assert_int_equal(c->term[0].term.fingerprint[0].digest[0], 2);
+	assert_int_not_equal(c->term[0].term.dtls_id, 0);
+	ask(w, "Context = %u { Modify = %s { Media { Stream = 1 { " LOCAL_DTLS("active") " } } } }",
+	    n, name);
+	mg_has(w, "a=setup:active\r\n");
+	assert_true(c->term[0].term.flags & TERM_TLS_CLIENT);
+	assert_int_equal(c->term[0].term.n_fingerprint, 1);
+	dtls_event(w, c, TERM_UP, 0);
+	mg_has(w, ":tlsbsc/BNCChange { Stream = 1, Type = Est }");
+	dtls_event(w, c, TERM_REFUSED, TCP_END_TLS_FINGERPRINT);
+	mg_has(w, ":g/cause { Stream = 1, Generalcause = FT, Failurecause = \"tls_fingerprint\"");
+	/* Plain again: nothing of it is left, whether Remote is said again or not. */
+	ask(w, "Context = %u { Modify = %s { Media { Stream = 1 { " LOCAL4 " } } } }", n, name);
+	assert_null(strstr(w->in, "Error"));
+	assert_int_equal(c->term[0].term.flags & (TERM_SRTP | TERM_DTLS | TERM_TLS_CLIENT), 0);
+	assert_int_equal(c->term[0].term.n_fingerprint, 0);
+	assert_int_equal(c->term[0].term.dtls_id, 0);
+	ask(w, "Context = %u { Modify = %s { Media { Stream = 1 { " LOCAL4 REMOTE " } } } }", n,
+	    name);
+	assert_null(strstr(w->in, "Error"));
+	assert_int_equal(c->term[0].term.flags & (TERM_SRTP | TERM_DTLS | TERM_TLS_CLIENT), 0);
+	assert_int_equal(c->term[0].term.n_fingerprint, 0);
+	assert_int_equal(c->term[0].term.dtls_id, 0);
+	/* What does not fit. */
+	ask(w, "Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_DTLS " } } } }", n,
+	    name);
+	mg_has(w, "Error = 449");
+	ask(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { " LOCAL_DTLS(
+		   "holdconn") " } } } }");
+	mg_has(w, "Error = 449");
+	ask(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { " LOCAL_DTLS("actpass")
+		   REMOTE " } } } }");
+	mg_has(w, "Error = 449");
+	ask(w,
+	    "Context = $ { Add = ip/access/$ { Media { Stream = 1 { Local {\nc=IN IP4 $\nm=audio $ "
+	    "UDP/TLS/RTP/SAVP -\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" OUR_KEY "\n} } } } }");
+	assert_null(strstr(w->in, "Error")); /* keys are of the handshake */
+	c = mg_context_find(w->mg, mg_number(w));
+	assert_null(gate_srtp(w->e.s.gateway, c, 0));
 }
 
 static void test_latch(void **state)
@@ -461,7 +887,7 @@ static void test_errors(void **state)
 		{ "Context = $ { Add = ip/$ { Media { Local {\nv=0\nm=audio $ RTP/AVP -\n} } } }",
 		  474 },
 		{ "Context = $ { Add = ip/$ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ "
-		  "TCP/MSRP *\n} } } }",
+		  "TCP/RTP/AVP 0\n} } } }",
 		  515 },
 		{ "Context = $ { Add = ip/$ { Media { Local {\nc=IN IP4 $\nm=audio $ RTP/AVP "
 		  "-\nm=audio $ RTP/AVP "
@@ -475,7 +901,7 @@ static void test_errors(void **state)
 		{ "Context = $ { " ADD("", ", Events = 1 { dd/std }") " }", 451 },
 		{ "Context = $ { " ADD("", ", DigitMap = x { y }") " }", 444 },
 		{ "Context = - { Add = ROOT { Media { " LOCAL4 " } } }", 410 },
-		{ "Context = - { Modify = ROOT { Events = 1 { ocp/mg_overload } } }", 451 },
+		{ "Context = - { Modify = ROOT { Events = 1 { chp/MGCon } } }", 451 },
 		{ "Context = - { Modify = ROOT { Media { TerminationState { root/x = 1 } } } }",
 		  444 },
 		{ "Context = - { Emergency }", 421 },
@@ -488,12 +914,16 @@ static void test_errors(void **state)
 		  "6 7 8 9 10 11 12 13 14 15 16 17 18 19 20\n} } } }",
 		  474 },
 		{ "Context = - { ServiceChange = ROOT { Services { Method = Restart } } }", 501 },
-		{ "Context = %u { Move = ip/access/1 }", 501 },
-		{ "Context = %u { Modify = [ip/access/1, ip/access/2] }", 501 },
+		{ "Context = %u { Move = ip/access/* }", 501 },
+		{ "Context = $ { Move = ip/access/1 }", 501 },
+		{ "Context = - { Move = ip/access/1 }", 421 },
+		{ "Context = %u { Modify = [ip/access/1, ip/access/2] }", 430 },
+		{ "Context = %u { Modify = [ip/access/1:ip/access/2] }", 442 },
+		{ "Context = %u { Modify = ip/none/* { Events } }", 431 },
 		{ "Context = $ { Add = ip/$ { Media { Local {\nc=IN IP4 192.0.2.11\nm=audio $ "
 		  "RTP/AVP -\n} } } }",
 		  449 },
-		{ "Context = * { Subtract = * }", 501 },
+		{ "Context = * { Subtract = ip/none/1 }", 431 },
 		{ "Context = %u { Topology { a, b, Oneway }, Modify = * }", 444 },
 		{ "Context = %u { }", 422 },
 	};
@@ -633,12 +1063,166 @@ static void test_urgent(void **state)
 	ask(w, "Context = %u { Emergency, Priority = 15, IEPSCall = OFF }", n);
 	assert_null(strstr(w->in, "Error"));
 	mg_world_restart(w);
-	mg_register(w, 0);
 	ask(w,
 	    "Context = %u { ContextAudit { Emergency, Priority, IEPSCall, Topology }, AuditValue = "
 	    "* }",
 	    n);
 	mg_has(w, "{ Emergency, Priority = 15, IEPSCall = OFF, AuditValue = ");
+}
+
+/* The same of contexts of TCP and TLS, and of terminations of SRTP: as large a part of them is
+ * kept. */
+static void test_urgent_kinds(void **state)
+{
+	static const char stream[] = "Add = ip/access/$ { Media { Stream = 1 { Local {\nc=IN IP4 "
+				     "$\nm=message $ TCP/MSRP -\na=setup:active\n} } } }";
+	static const char srtp[] =
+	    "Add = ip/access/$ { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(OUR_KEY) " } } }";
+	static const struct {
+		const char *add, *why;
+	} kind[] = {
+		{ stream, "keeps its last contexts of TCP and TLS for urgent calls" },
+		{ srtp, "keeps its last terminations of SRTP for urgent calls" },
+	};
+	struct mg_world *w = *state;
+	struct config_gateway *conf = &w->e.conf.gateway;
+
+	conf->urgent = conf->contexts / 4;
+	conf->streams = conf->srtp = 8;
+	for (size_t i = 0; i < N_OF(kind); i++) {
+		uint32_t n = 0;
+
+		do {
+			ask(w, "Context = $ { %s }", kind[i].add);
+		} while (!strstr(w->in, "Error") && ++n < 100);
+		assert_int_equal(n, 6 * w->e.conf.dataplane.n_workers);
+		mg_has(w, "Error = 510 {");
+		mg_has(w, kind[i].why);
+		for (n = 0; n < 2 * w->e.conf.dataplane.n_workers; n++) {
+			ask(w, "Context = $ { Emergency, %s }", kind[i].add);
+			assert_null(strstr(w->in, "Error"));
+		}
+		ask(w, "Context = $ { Emergency, %s }", kind[i].add);
+		mg_has(w, "Error = 510 {");
+	}
+	assert_int_equal(gate_stats(w->e.s.gateway)->withheld, 2);
+}
+
+/* A termination that becomes SRTP takes none of what is kept, unless its call is urgent. */
+static void test_urgent_later(void **state)
+{
+	struct mg_world *w = *state;
+	struct config_gateway *conf = &w->e.conf.gateway;
+	char name[MG_NAME_MAX];
+	uint32_t n;
+
+	conf->urgent = 1;
+	conf->srtp = 1;
+	ask(w, "Context = $ { " ADD("", "") " }");
+	mg_added(w, 0, name);
+	n = mg_number(w);
+	ask(w,
+	    "Context = %u { Modify = %s { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
+		OUR_KEY) " } } } }",
+	    n, name);
+	mg_has(w, "for urgent calls");
+	ask(w,
+	    "Context = %u { IEPSCall = ON, Modify = %s { Media { Stream = 1 { Local {\nc=IN IP4 "
+	    "$" SAVP(OUR_KEY) " } } } }",
+	    n, name);
+	assert_null(strstr(w->in, "Error"));
+}
+
+/* Where there is no memory for keys nothing is added, and nothing changes. */
+static bool no_memory;
+bool __wrap_gate_srtp_reserve(struct gateway *g, struct context *c);
+bool __real_gate_srtp_reserve(struct gateway *g, struct context *c);
+bool __wrap_gate_srtp_reserve(struct gateway *g, struct context *c)
+{
+	return !no_memory && __real_gate_srtp_reserve(g, c);
+}
+
+static void test_no_memory(void **state)
+{
+	struct mg_world *w = *state;
+	char name[MG_NAME_MAX];
+	struct context was;
+	struct context *c;
+
+	no_memory = true;
+	ask(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
+		   OUR_KEY) " } } } }");
+	mg_has(w, "Context = $ { Add = ip/access/$ { Error = 510 {");
+	assert_int_equal(contexts(w), 0);
+	ask(w, "Context = $ { " ADD("", "") " }");
+	mg_added(w, 0, name);
+	c = mg_context_find(w->mg, mg_number(w));
+	was = *c;
+	ask(w,
+	    "Context = %u { Modify = %s { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
+		OUR_KEY) " } } } }",
+	    mg_context_number(c), name);
+	mg_has(w, "Error = 510 {");
+	assert_memory_equal(c->term, was.term, sizeof(was.term));
+	no_memory = false;
+	ask(w,
+	    "Context = %u { Modify = %s { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
+		OUR_KEY) " } } } }",
+	    mg_context_number(c), name);
+	assert_null(strstr(w->in, "Error"));
+}
+
+/* The same of ports: of every realm one pair is left for them. */
+static void test_urgent_ports(void **state)
+{
+	struct mg_world *w = *state;
+	struct config *conf = &w->e.conf;
+	uint64_t withheld;
+
+	conf->gateway.urgent_ports = 1 << 15;
+	withheld = gate_stats(w->e.s.gateway)->withheld;
+	ask(w, "Context = $ { " ADD("", "") " }");
+	mg_has(w, "Error = 510 { \"realm ");
+	mg_has(w, " for urgent calls\"");
+	assert_int_equal(gate_stats(w->e.s.gateway)->withheld, withheld + 1);
+	ask(w, "Context = $ { Emergency, " ADD("", "") ", " ADD("", "") " }");
+	assert_null(strstr(w->in, "Error"));
+	assert_int_equal(gate_stats(w->e.s.gateway)->urgent, 1);
+	/* The second termination of a context that is none is asked for by itself. */
+	conf->gateway.urgent_ports = 0;
+	ask(w, "Context = $ { " ADD("", "") " }");
+	conf->gateway.urgent_ports = 1 << 15;
+	ask(w, "Context = %u { " ADD("", "") " }", mg_number(w));
+	mg_has(w, "Error = 510 { \"realm ");
+}
+
+/* A flood of others' requests leaves urgent ones their own rate. */
+static void test_urgent_rate(void **state)
+{
+	struct mg_world *w = *state;
+	uint64_t full;
+	char text[256];
+
+	for (uint32_t i = 1; i < 30000 && !mg_stats(w->mg)->full; i++) {
+		snprintf(text, sizeof(text), "MEGACO/3 [127.0.0.1] T=%u{C=-{AV=ROOT{AT{}}}}", i);
+		mg_say(w, 0, text);
+		while (mg_hear(w, 0, &m))
+			;
+	}
+	full = mg_stats(w->mg)->full;
+	assert_int_not_equal(full, 0);
+	mg_say(w, 0, "MEGACO/3 [127.0.0.1] T=40000{C=${" ADD("", "") "}}");
+	assert_false(mg_hear(w, 0, &m));
+	assert_int_equal(mg_stats(w->mg)->full, full + 1);
+	mg_say(w, 0, "MEGACO/3 [127.0.0.1] T=40001{C=${EG," ADD("", "") "}}");
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, "Reply = 40001 {");
+	/* And so have what they have made. */
+	snprintf(text, sizeof(text), "MEGACO/3 [127.0.0.1] T=40002{C=%u{W-S=*{AT{}}}}",
+		 mg_number(w));
+	mg_say(w, 0, text);
+	assert_true(mg_hear(w, 0, &m));
+	assert_int_equal(contexts(w), 0);
 }
 
 /* What the reply has no room for is not run. */
@@ -681,6 +1265,36 @@ static void test_strangers(void **state)
 	assert_true(recv(fd, in, sizeof(in), 0) < 0);
 	assert_int_equal(mg_stats(w->mg)->not_allowed, 1);
 	close(fd);
+}
+
+/* Of a controller that is not in charge, or has not said that it is, little is read. */
+static void test_idle(void **state)
+{
+	static struct mg_world w;
+	uint32_t n[2] = { 0 };
+
+	(void)state;
+	mg_world_open(&w, false);
+	assert_true(mg_hear(&w, 0, &m));
+	for (int k = 0; k < 2; k++) {
+		for (int i = 0; i < 500; i++) {
+			mg_say(&w, k, "MEGACO/1 [127.0.0.1] T=5{C=-{AV=ROOT{AT{}}}}");
+			n[k] += mg_hear(&w, k, &m);
+		}
+
+		assert_in_range(n[k], MG_IDLE_MAX, MG_IDLE_MAX + 2);
+	}
+	assert_int_equal(mg_stats(w.mg)->full, 1000 - n[0] - n[1]);
+	/* It comes back, and others' floods are not for who is asked. */
+	mg_pass(&w, 1000);
+	mg_register(&w, 0);
+	for (int i = 0; i < 500; i++)
+		mg_say(&w, 1, "MEGACO/1 [127.0.0.2] T=5{C=-{AV=ROOT{AT{}}}}");
+	for (int i = 0; i < 500; i++) {
+		ask(&w, "Context = - { AuditValue = ROOT }");
+		mg_has(&w, "AuditValue = ROOT");
+	}
+	mg_world_close(&w);
 }
 
 /* ---- events ---- */
@@ -765,6 +1379,354 @@ static void test_silence(void **state)
 	assert_int_equal(mg_state(w->mg), MG_REGISTERING);
 }
 
+/* H.248.11: at each Add while nearly all is used, if the controller wants to know. */
+static void test_overload(void **state)
+{
+	struct mg_world *w = *state;
+	struct config_gateway *conf = &w->e.conf.gateway;
+
+	conf->h248_overload = 1;
+	conf->urgent = conf->contexts; /* what others may have is full from the start */
+	ask(w, "Context = $ { Emergency, " ADD("", "") " }");
+	assert_false(mg_hear(w, 0, &m));
+	ask(w, "Context = - { Modify = ROOT { Events = 7 { ocp/mg_overload, it/ito { mit = 3000 } "
+	       "} } }");
+	mg_has(w, "Modify = ROOT }");
+	/* The Notify goes before the reply. */
+	for (int i = 0; i < 2; i++) {
+		char text[512];
+
+		snprintf(text, sizeof(text), "MEGACO/3 [127.0.0.1] T=%d{C=${EG," ADD("", "") "}}",
+			 900 + i);
+		mg_say(w, 0, text);
+		assert_true(mg_hear(w, 0, &m));
+		mg_has(w, "Context = - { Notify = ROOT { ObservedEvents = 7 { ");
+		mg_has(w, ":ocp/mg_overload }");
+		answer(w);
+		assert_true(mg_hear(w, 0, &m));
+		mg_has(w, i ? "Reply = 901 {" : "Reply = 900 {");
+		assert_null(strstr(w->in, "Error"));
+	}
+	assert_int_equal(mg_stats(w->mg)->overloaded, 2);
+	/* One that does not answer is not told without end. */
+	for (int i = 0; i < 20; i++) {
+		char text[512];
+
+		snprintf(text, sizeof(text), "MEGACO/3 [127.0.0.1] T=%d{C=${EG," ADD("", "") "}}",
+			 910 + i);
+		mg_say(w, 0, text);
+		while (mg_hear(w, 0, &m))
+			;
+	}
+	assert_int_equal(mg_stats(w->mg)->overloaded, 2 + 16);
+	conf->h248_overload = 100;
+	conf->urgent = 0;
+	ask(w, "Context = $ { " ADD("", "") " }");
+	assert_int_equal(mg_stats(w->mg)->overloaded, 2 + 16);
+}
+
+/* The rate of the second before tells it as well. */
+static void test_overload_rate(void **state)
+{
+	struct mg_world *w = *state;
+	char text[512];
+
+	w->e.conf.gateway.h248_overload = 1; /* of 20,000 transactions a second */
+	ask(w, "Context = - { Modify = ROOT { Events = 7 { ocp/mg_overload } } }");
+	for (int i = 0; i < 300; i++) {
+		snprintf(text, sizeof(text), "MEGACO/3 [127.0.0.1] T=%d{C=-{AV=ROOT{AT{}}}}",
+			 900 + i);
+		mg_say(w, 0, text);
+		assert_true(mg_hear(w, 0, &m));
+	}
+	env_advance(&w->e, 1500);
+	ask(w, "Context = - { AuditValue = ROOT { Audit { } } }");
+	mg_say(w, 0, "MEGACO/3 [127.0.0.1] T=1300{C=${" ADD("", "") "}}");
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, ":ocp/mg_overload }");
+	answer(w);
+	assert_true(mg_hear(w, 0, &m));
+	ask(w, "Context = * { W-Subtract = * { Audit { } } }");
+	env_advance(&w->e, 2500);
+	mg_say(w, 0, "MEGACO/3 [127.0.0.1] T=1301{C=${" ADD("", "") "}}");
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, "Reply = 1301 {");
+}
+
+/* A drain is told (Graceful), its end, and another end; also to who registers while it goes on. */
+static void test_drain(void **state)
+{
+	struct mg_world *w = *state;
+	struct drain *d = &w->e.s.drain;
+
+	d->on = true;
+	mg_pass(w, 100);
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w,
+	       "Context = - { ServiceChange = ROOT { Services { Method = Graceful, Reason = \"905 "
+	       "Termination taken out of service\", 1970");
+	answer(w);
+	mg_pass(w, 100);
+	assert_false(mg_hear(w, 0, &m));
+	d->deadline_ms = w->e.s.now_ms + 60050;
+	mg_pass(w, 100);
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, "Method = Graceful");
+	mg_has(w, "Delay = 60, ");
+	answer(w);
+	ask(w, "Context = $ { " ADD("", "") " }");
+	mg_has(w, "Error = 503 {");
+	/* But urgent calls are served (R27). */
+	ask(w, "Context = $ { Emergency, " ADD("", "") ", " ADD("", "") " }");
+	assert_null(strstr(w->in, "Error"));
+	ask(w, "Context = %u { W-Subtract = * { Audit { } } }", mg_number(w));
+	mg_world_restart(w);
+	d->on = true;
+	mg_register(w, 0);
+	mg_pass(w, 100);
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, "Method = Graceful");
+	answer(w);
+	*d = (struct drain){ 0 };
+	mg_pass(w, 100);
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, "Services { Method = Restart, Reason = \"918 Cancel Graceful\", 1970");
+	answer(w);
+	mg_pass(w, 100);
+	assert_false(mg_hear(w, 0, &m));
+}
+
+/* A gateway without contexts says that it goes; one whose contexts go on does not. */
+static void test_stop(void **state)
+{
+	struct mg_world *w = *state;
+
+	ask(w, "Context = $ { " ADD("", "") " }");
+	mg_stop(w->mg);
+	assert_false(mg_hear(w, 0, &m));
+	assert_true(mg_start(&w->e.s, w->e.s.gateway, w->base, &w->mg, (char[256]){ "" }, 256));
+	mg_pass(w, 100);
+	assert_false(mg_hear(w, 0, &m));
+	ask(w, "Context = * { W-Subtract = * { Audit { } } }");
+	mg_stop(w->mg);
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, "Services { Method = Forced, Reason = \"908 MG Impending Failure\", 1970");
+	assert_false(mg_hear(w, 0, &m));
+	assert_true(mg_start(&w->e.s, w->e.s.gateway, w->base, &w->mg, (char[256]){ "" }, 256));
+	mg_register(w, 0);
+}
+
+/* ---- names ---- */
+
+static bool named(struct mg_world *w, const char *lines, char *err, size_t errlen)
+{
+	static struct config next;
+	FILE *f;
+	bool ok;
+
+	memcpy(&next, &w->e.conf, sizeof(next));
+	snprintf(next.gateway.h248_names, CONFIG_STR_MAX, "%s/names", w->e.dir);
+	f = fopen(next.gateway.h248_names, "w");
+	assert_non_null(f);
+	fputs(lines, f);
+	fclose(f);
+	w->e.s.mg = w->mg;
+	ok = mg_prepare(&w->e.s, w->base, &next, err, errlen);
+	if (ok)
+		w->e.conf.gateway = next.gateway;
+	mg_finish(&w->e.s, ok);
+	unlink(next.gateway.h248_names);
+	return ok;
+}
+
+#define LONG "which takes more room than a line of any file that somebody writes"
+
+/* What a name is on the wire is changed by a file, and by nothing else. */
+static void test_names(void **state)
+{
+	static const struct {
+		const char *lines, *why;
+	} wrong[] = {
+		{ "g/cause a/b\nx/y z/y\n", "/names, line 2: x/y is no name that is served" },
+		{ "\n\ng/cause # nothing\n", "/names, line 3: g/cause has no second name" },
+		{ "ds/dscp 1/2\n", "/names, line 1: ds/dscp is followed by what is no name" },
+		{ "  x/y z/y\n", "/names, line 1: x/y is no name that is served" },
+		{ "# a comment that is long, " LONG LONG LONG LONG " g/cause\nx/y z/y\n",
+		  "/names, line 2: x/y is no name that is served" },
+		{ "ds/dscp a{b\n", "/names, line 1: ds/dscp is followed by what is no name" },
+	};
+	struct mg_world *w = *state;
+	char err[512] = "";
+
+	assert_true(named(w,
+			  "# of another edition\n it/ito\tidle/gone # H.248.14\r\nmit tick\n"
+			  "IPDC/realm net/realm\nipdc-1 net-2",
+			  err, sizeof(err)));
+	ask(w, "Context = - { AuditValue = ROOT { Audit { Packages } } }");
+	mg_has(w, "root-2, net-2, ds-2,");
+	ask(w,
+	    "Context = $ { Add = ip/$ { Media { Stream = 1 { LocalControl { net/realm = \"core\" "
+	    "}, Local {\nc=IN IP4 $\nm=audio $ RTP/AVP -\n} } } } }");
+	mg_has(w, "Add = ip/core/");
+	ask(w, "Context = - { Modify = ROOT { Events = 1 { it/ito { mit = 3000 } } } }");
+	mg_has(w, "Error = 451");
+	ask(w, "Context = - { Modify = ROOT { Events = 1 { idle/gone { tick = 100 } } } }");
+	mg_pass(w, 1100);
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, ":idle/gone }");
+	for (size_t i = 0; i < N_OF(wrong); i++) {
+		assert_false(named(w, wrong[i].lines, err, sizeof(err)));
+		if (!strstr(err, wrong[i].why))
+			fail_msg("%s", err);
+	}
+	/* And nothing was changed by them. */
+	ask(w, "Context = - { AuditValue = ROOT { Audit { Packages } } }");
+	mg_has(w, "root-2, net-2, ds-2,");
+}
+
+/* ---- a reload ---- */
+
+/* Puts *to in force. False: it cannot be had. */
+static bool reload(struct mg_world *w, const struct config_gateway *to)
+{
+	static struct config next;
+	char err[256] = "";
+	bool ok;
+
+	memcpy(&next, &w->e.conf, sizeof(next));
+	next.gateway = *to;
+	w->e.s.mg = w->mg;
+	ok = mg_prepare(&w->e.s, w->base, &next, err, sizeof(err));
+	if (ok)
+		w->e.conf.gateway = *to;
+	else
+		assert_non_null(strstr(err, "gateway.h248-address"));
+	mg_finish(&w->e.s, ok);
+	return ok;
+}
+
+static const char forced[] = "Method = Forced, Reason = \"905 Termination taken out of service\"";
+
+/* What is left of it is answered, so that it is said no more. */
+static void left(struct mg_world *w, int controller)
+{
+	char text[256];
+
+	assert_true(mg_hear(w, controller, &m));
+	mg_has(w, forced);
+	mg_pass(w, 500);
+	assert_true(mg_hear(w, controller, &m)); /* again: nobody has answered */
+	mg_has(w, forced);
+	snprintf(text, sizeof(text),
+		 "MEGACO/3 [127.0.0.%d] Reply = %.*s { Context = - { ServiceChange = ROOT } }",
+		 controller + 1, H248_TEXT(h248_child(&m, &m.item[0])->value));
+	mg_say(w, controller, text);
+	mg_pass(w, 5000);
+	assert_false(mg_hear(w, controller, &m));
+}
+
+/* Who is in charge is taken away: it is told so, and the next one has its contexts. */
+static void test_reload_removes(void **state)
+{
+	struct mg_world *w = *state;
+	struct config_gateway to = w->e.conf.gateway;
+	char name[2][MG_NAME_MAX];
+
+	pair(w, "", name);
+	to.h248_controller[0] = to.h248_controller[1];
+	to.n_h248_controller = 1;
+	assert_true(reload(w, &to));
+	mg_register(w, 1);
+	assert_int_equal(contexts(w), 1);
+	left(w, 0);
+	assert_int_equal(mg_state(w->mg), MG_SERVED);
+	/* It is a stranger then. */
+	mg_say(w, 0,
+	       "MEGACO/3 [127.0.0.1] Transaction = 7 { Context = - { AuditValue = ROOT { Audit { } "
+	       "} } }");
+	assert_false(mg_hear(w, 0, &m));
+	assert_int_equal(mg_stats(w->mg)->not_allowed, 1);
+}
+
+/* The next one hears that this is a failover; one that comes, or the order, disturbs nobody. */
+static void test_reload_lists(void **state)
+{
+	struct mg_world *w = *state;
+	struct config_gateway to = w->e.conf.gateway, all = to;
+
+	to.h248_controller[0] = all.h248_controller[1];
+	to.h248_controller[1] = all.h248_controller[0];
+	assert_true(reload(w, &to));
+	mg_pass(w, 100);
+	assert_false(mg_hear(w, 0, &m));
+	assert_false(mg_hear(w, 1, &m));
+	ask(w, "Context = - { AuditValue = ROOT { Audit { } } }");
+	to.n_h248_controller = 1;
+	assert_true(reload(w, &to));
+	assert_true(mg_hear(w, 1, &m));
+	mg_has(w, "Method = Failover");
+}
+
+/* None are left: it rests, and begins again with the first that comes. */
+static void test_reload_none(void **state)
+{
+	struct mg_world *w = *state;
+	struct config_gateway to = w->e.conf.gateway;
+	char name[2][MG_NAME_MAX];
+	uint32_t n;
+
+	n = pair(w, ", Events = 11 { g/cause }", name);
+	to.n_h248_controller = 0;
+	assert_true(reload(w, &to));
+	assert_null(mg_controller(w->mg));
+	left(w, 0);
+	assert_null(w->mg->udp);
+	assert_int_equal(contexts(w), 1);
+	gate_kill(w->e.s.gateway, mg_context_find(w->mg, n));
+	assert_int_equal(mg_stats(w->mg)->untold, 1);
+	to.n_h248_controller = 2;
+	assert_true(reload(w, &to));
+	mg_register(w, 0);
+	assert_non_null(strstr(w->in, "Method = Restart"));
+}
+
+/* Another name, and another port: told in the old one, registered with in the new. */
+static void test_reload_renames(void **state)
+{
+	struct mg_world *w = *state;
+	struct config_gateway to = w->e.conf.gateway;
+
+	snprintf(to.h248_name, sizeof(to.h248_name), "mg2.example.net");
+	assert_true(reload(w, &to));
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, "[127.0.0.1]:");
+	mg_has(w, forced);
+	mg_register(w, 0);
+	assert_non_null(strstr(w->in, "<mg2.example.net>:"));
+	assert_non_null(strstr(w->in, "Method = Restart"));
+	/* A profile is offered when it registers. */
+	snprintf(to.h248_profile, sizeof(to.h248_profile), "other/2");
+	assert_true(reload(w, &to));
+	mg_register(w, 0);
+	assert_non_null(strstr(w->in, "Profile = other/2"));
+}
+
+/* A port that somebody has: all is as it was. */
+static void test_reload_refused(void **state)
+{
+	struct mg_world *w = *state;
+	struct config_gateway to = w->e.conf.gateway;
+
+	to.h248_port = to.h248_controller[0].port;
+	to.h248_controller[1] = to.h248_controller[0];
+	to.n_h248_controller = 1;
+	assert_false(reload(w, &to));
+	mg_pass(w, 100);
+	assert_false(mg_hear(w, 0, &m));
+	ask(w, "Context = - { AuditValue = ROOT { Audit { } } }");
+	assert_int_equal(w->mg->n_controller, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -779,6 +1741,13 @@ int main(void)
 		IN_WORLD(test_pending),
 		IN_WORLD(test_warm_boot),
 		IN_WORLD(test_call),
+		IN_WORLD(test_many_terminations),
+		IN_WORLD(test_move),
+		IN_WORLD(test_move_refused),
+		IN_WORLD(test_all_contexts),
+		IN_WORLD(test_streams),
+		IN_WORLD(test_srtp),
+		IN_WORLD(test_dtls),
 		IN_WORLD(test_latch),
 		IN_WORLD(test_others),
 		IN_WORLD(test_statistics),
@@ -788,10 +1757,26 @@ int main(void)
 		IN_WORLD(test_order),
 		IN_WORLD(test_full),
 		IN_WORLD(test_urgent),
+		IN_WORLD(test_urgent_ports),
+		IN_WORLD(test_urgent_kinds),
+		IN_WORLD(test_urgent_later),
+		IN_WORLD(test_no_memory),
+		IN_WORLD(test_urgent_rate),
 		IN_WORLD(test_long),
 		IN_WORLD(test_strangers),
+		cmocka_unit_test(test_idle),
 		IN_WORLD(test_events),
 		IN_WORLD(test_silence),
+		IN_WORLD(test_overload),
+		IN_WORLD(test_overload_rate),
+		IN_WORLD(test_drain),
+		IN_WORLD(test_stop),
+		IN_WORLD(test_names),
+		IN_WORLD(test_reload_removes),
+		IN_WORLD(test_reload_lists),
+		IN_WORLD(test_reload_none),
+		IN_WORLD(test_reload_renames),
+		IN_WORLD(test_reload_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

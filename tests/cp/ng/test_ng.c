@@ -507,10 +507,10 @@ static void only_whom_the_configuration_names(void **state)
 static void a_source_has_a_rate(void **state)
 {
 	struct siphash_key key = { { 1, 2 } };
-	struct ng_sources *t = ng_sources_open(10, NG_KEPT_MS, &key);
-	struct ng_from a = { addr("203.0.113.1", 1), 0 }, b = { addr("203.0.113.2", 1), 0 };
+	struct sources *t = sources_open(10, NG_KEPT_MS, &key);
+	struct source_addr a = { addr("203.0.113.1", 1), 0 }, b = { addr("203.0.113.2", 1), 0 };
 	uint64_t now = 5000;
-	struct ng_pending *p;
+	struct source_command *p;
 	const void *kept;
 	char cookie[8];
 	size_t len;
@@ -519,62 +519,72 @@ static void a_source_has_a_rate(void **state)
 	for (int i = 0; i < 12; i++) {
 		int n = snprintf(cookie, sizeof(cookie), "%d", i);
 
-		assert_int_equal(ng_sources_take(t, &a, cookie, (size_t)n, now, &p, &kept, &len),
-				 i < 10 ? NG_NEW : NG_RATE);
+		assert_int_equal(sources_take(t, &a, cookie, (size_t)n, now, &p, &kept, &len),
+				 i < 10 ? SOURCE_NEW : SOURCE_RATE);
 		if (i < 10)
-			ng_sources_answered(t, p, "x", 1, now);
+			sources_answered(t, p, "x", 1, now);
 	}
 	/* Another is not held up by it, and cookies are its own. */
-	assert_int_equal(ng_sources_take(t, &b, "1", 1, now, &p, &kept, &len), NG_NEW);
-	assert_int_equal(ng_sources_take(t, &b, "1", 1, now, &p, &kept, &len), NG_UNDER_WAY);
+	assert_int_equal(sources_take(t, &b, "1", 1, now, &p, &kept, &len), SOURCE_NEW);
+	assert_int_equal(sources_take(t, &b, "1", 1, now, &p, &kept, &len), SOURCE_UNDER_WAY);
+	/* An urgent one has a rate for itself, and no more than that. */
+	for (int i = 0; i < 12; i++) {
+		int n = snprintf(cookie, sizeof(cookie), "u%d", i);
+
+		assert_int_equal(
+		    sources_take_urgent(t, &a, cookie, (size_t)n, now, &p, &kept, &len),
+		    i < 10 ? SOURCE_NEW : SOURCE_RATE);
+		if (i < 10)
+			sources_answered(t, p, "x", 1, now);
+	}
 	now += 50; /* half a command is none */
-	assert_int_equal(ng_sources_take(t, &a, "1", 1, now, &p, &kept, &len), NG_RATE);
+	assert_int_equal(sources_take(t, &a, "1", 1, now, &p, &kept, &len), SOURCE_RATE);
 	now += 50;
-	assert_int_equal(ng_sources_take(t, &a, "1", 1, now, &p, &kept, &len), NG_AGAIN);
-	assert_int_equal(ng_sources_take(t, &a, "z", 1, now, &p, &kept, &len), NG_RATE);
-	ng_sources_close(t);
+	assert_int_equal(sources_take(t, &a, "1", 1, now, &p, &kept, &len), SOURCE_AGAIN);
+	assert_int_equal(sources_take(t, &a, "z", 1, now, &p, &kept, &len), SOURCE_RATE);
+	sources_close(t);
 }
 
 static void sources_and_answers_are_bounded(void **state)
 {
 	struct siphash_key key = { { 1, 2 } };
-	struct ng_sources *t = ng_sources_open(0, NG_KEPT_MS, &key);
-	struct ng_from from = { addr("203.0.113.1", 1), 0 };
-	struct ng_pending *p;
+	struct sources *t = sources_open(0, NG_KEPT_MS, &key);
+	struct source_addr from = { addr("203.0.113.1", 1), 0 };
+	struct source_command *p;
 	const void *kept;
 	char cookie[16];
 	size_t len;
 
 	(void)state;
 	/* The oldest answers go. */
-	for (uint32_t i = 0; i < NG_KEPT_MAX + 10; i++) {
+	for (uint32_t i = 0; i < SOURCES_KEPT_MAX + 10; i++) {
 		int n = snprintf(cookie, sizeof(cookie), "%u", i);
 
-		assert_int_equal(ng_sources_take(t, &from, cookie, (size_t)n, 1, &p, &kept, &len),
-				 NG_NEW);
-		ng_sources_answered(t, p, "x", 1, 1);
+		assert_int_equal(sources_take(t, &from, cookie, (size_t)n, 1, &p, &kept, &len),
+				 SOURCE_NEW);
+		sources_answered(t, p, "x", 1, 1);
 	}
-	assert_int_equal(ng_sources_take(t, &from, "9", 1, 1, &p, &kept, &len), NG_NEW);
-	ng_sources_answered(t, p, "x", 1, 1);
-	assert_int_equal(ng_sources_take(t, &from, "10000", 5, 1, &p, &kept, &len), NG_AGAIN);
-	ng_sources_close(t);
+	assert_int_equal(sources_take(t, &from, "9", 1, 1, &p, &kept, &len), SOURCE_NEW);
+	sources_answered(t, p, "x", 1, 1);
+	assert_int_equal(sources_take(t, &from, "10000", 5, 1, &p, &kept, &len), SOURCE_AGAIN);
+	sources_close(t);
 }
 
 /* A command of that source (by number), and its answer. */
-static enum ng_verdict ask_of(struct ng_sources *t, uint32_t source, const char *cookie,
-			      uint64_t now, bool answered)
+static enum source_verdict ask_of(struct sources *t, uint32_t source, const char *cookie,
+				  uint64_t now, bool answered)
 {
-	struct ng_from from = { addr("203.0.113.1", 1), 0 };
-	enum ng_verdict v;
-	struct ng_pending *p;
+	struct source_addr from = { addr("203.0.113.1", 1), 0 };
+	enum source_verdict v;
+	struct source_command *p;
 	const void *kept;
 	size_t len;
 
 	from.addr.ip.b[14] = (uint8_t)(source >> 8);
 	from.addr.ip.b[15] = (uint8_t)source;
-	v = ng_sources_take(t, &from, cookie, strlen(cookie), now, &p, &kept, &len);
-	if (v == NG_NEW && answered)
-		ng_sources_answered(t, p, "x", 1, now);
+	v = sources_take(t, &from, cookie, strlen(cookie), now, &p, &kept, &len);
+	if (v == SOURCE_NEW && answered)
+		sources_answered(t, p, "x", 1, now);
 	return v;
 }
 
@@ -582,65 +592,65 @@ static enum ng_verdict ask_of(struct ng_sources *t, uint32_t source, const char 
 static void a_source_makes_room_that_was_silent_longest(void **state)
 {
 	struct siphash_key key = { { 1, 2 } };
-	struct ng_sources *t = ng_sources_open(0, NG_KEPT_MS, &key);
+	struct sources *t = sources_open(0, NG_KEPT_MS, &key);
 	uint64_t now = 10;
 
 	(void)state;
-	for (uint32_t i = 0; i < NG_SOURCES_MAX; i++)
-		assert_int_equal(ask_of(t, i, "p", now++, true), NG_NEW);
+	for (uint32_t i = 0; i < SOURCES_MAX; i++)
+		assert_int_equal(ask_of(t, i, "p", now++, true), SOURCE_NEW);
 	/* The oldest but two have something to say, or wait for an answer. */
-	assert_int_equal(ask_of(t, 0, "q", now++, true), NG_NEW);
-	assert_int_equal(ask_of(t, 1, "r", now++, false), NG_NEW);
-	assert_int_equal(ask_of(t, 1000, "p", now++, true), NG_NEW);
-	for (uint32_t i = 0; i < NG_SOURCES_MAX; i++) {
+	assert_int_equal(ask_of(t, 0, "q", now++, true), SOURCE_NEW);
+	assert_int_equal(ask_of(t, 1, "r", now++, false), SOURCE_NEW);
+	assert_int_equal(ask_of(t, 1000, "p", now++, true), SOURCE_NEW);
+	for (uint32_t i = 0; i < SOURCES_MAX; i++) {
 		if (i != 2)
-			assert_int_equal(ask_of(t, i, "p", now++, true), NG_AGAIN);
+			assert_int_equal(ask_of(t, i, "p", now++, true), SOURCE_AGAIN);
 	}
-	assert_int_equal(ask_of(t, 1000, "p", now++, true), NG_AGAIN);
-	assert_int_equal(ask_of(t, 2, "p", now++, true), NG_NEW);
+	assert_int_equal(ask_of(t, 1000, "p", now++, true), SOURCE_AGAIN);
+	assert_int_equal(ask_of(t, 2, "p", now++, true), SOURCE_NEW);
 	/* In its turn it took the place of who was silent longest then. */
-	assert_int_equal(ask_of(t, 0, "p", now++, true), NG_NEW);
-	ng_sources_close(t);
+	assert_int_equal(ask_of(t, 0, "p", now++, true), SOURCE_NEW);
+	sources_close(t);
 }
 
 static void no_source_makes_room_whose_command_is_under_way(void **state)
 {
 	struct siphash_key key = { { 1, 2 } };
-	struct ng_sources *t = ng_sources_open(0, NG_KEPT_MS, &key);
+	struct sources *t = sources_open(0, NG_KEPT_MS, &key);
 
 	(void)state;
-	for (uint32_t i = 0; i < NG_SOURCES_MAX; i++)
-		assert_int_equal(ask_of(t, i, "p", 2 + i, false), NG_NEW);
-	assert_int_equal(ask_of(t, 1000, "p", 999, false), NG_FULL);
-	ng_sources_close(t);
+	for (uint32_t i = 0; i < SOURCES_MAX; i++)
+		assert_int_equal(ask_of(t, i, "p", 2 + i, false), SOURCE_NEW);
+	assert_int_equal(ask_of(t, 1000, "p", 999, false), SOURCE_FULL);
+	sources_close(t);
 }
 
 /* R27: it is its own answers that are forgotten, and its own commands that are not taken. */
 static void who_asks_most_pays(void **state)
 {
 	struct siphash_key key = { { 1, 2 } };
-	struct ng_sources *t = ng_sources_open(0, NG_KEPT_MS, &key);
+	struct sources *t = sources_open(0, NG_KEPT_MS, &key);
 	uint32_t taken = 0;
 	char cookie[16];
 
 	(void)state;
-	assert_int_equal(ask_of(t, 1, "mine", 5, true), NG_NEW);
-	for (uint32_t i = 0; i < 2 * NG_KEPT_MAX; i++) {
+	assert_int_equal(ask_of(t, 1, "mine", 5, true), SOURCE_NEW);
+	for (uint32_t i = 0; i < 2 * SOURCES_KEPT_MAX; i++) {
 		snprintf(cookie, sizeof(cookie), "%u", i);
-		assert_int_equal(ask_of(t, 2, cookie, 5, true), NG_NEW);
+		assert_int_equal(ask_of(t, 2, cookie, 5, true), SOURCE_NEW);
 	}
-	assert_int_equal(ng_sources_kept(t), NG_KEPT_MAX);
-	assert_int_equal(ask_of(t, 1, "mine", 5, true), NG_AGAIN);
-	for (uint32_t i = 0; i < 2 * NG_PENDING_MAX; i++) {
+	assert_int_equal(sources_kept(t), SOURCES_KEPT_MAX);
+	assert_int_equal(ask_of(t, 1, "mine", 5, true), SOURCE_AGAIN);
+	for (uint32_t i = 0; i < 2 * SOURCES_PENDING_MAX; i++) {
 		snprintf(cookie, sizeof(cookie), "w%u", i);
-		taken += ask_of(t, 2, cookie, 5, false) == NG_NEW;
+		taken += ask_of(t, 2, cookie, 5, false) == SOURCE_NEW;
 	}
-	assert_in_range(taken, NG_PENDING_MAX / 2, NG_PENDING_MAX - 10);
+	assert_in_range(taken, SOURCES_PENDING_MAX / 2, SOURCES_PENDING_MAX - 10);
 	for (uint32_t i = 0; i < 10; i++) {
 		snprintf(cookie, sizeof(cookie), "w%u", i);
-		assert_int_equal(ask_of(t, 1, cookie, 5, false), NG_NEW);
+		assert_int_equal(ask_of(t, 1, cookie, 5, false), SOURCE_NEW);
 	}
-	ng_sources_close(t);
+	sources_close(t);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, ng_world_setup, ng_world_teardown)

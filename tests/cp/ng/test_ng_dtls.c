@@ -289,6 +289,58 @@ static void offered_again(void **state)
 	assert_true(term(w, 0)->dtls_id != 0);
 }
 
+/* Ours of the last SDP; "": there is none. */
+static void tls_id(const struct ng_world *w, char id[64])
+{
+	const char *at = strstr(w->sdp, "a=tls-id:");
+
+	snprintf(id, 64, "%.*s", at ? (int)strcspn(at + 9, "\r\n") : 0, at ? at + 9 : "");
+	assert_true(!at || strspn(id, "0123456789abcdef") == 32);
+}
+
+/* RFC 8842 5: of an association, as long as it goes on; of who has one himself. */
+static void an_association_has_a_name(void **state)
+{
+	struct ng_world *w = *state;
+	char first[64], id[64];
+
+	call(w, WEB(A, "4000", "actpass", SHA256("4A") "a=tls-id:abcdefghijklmnopqrstuvwxyz\n"));
+	tls_id(w, first);
+	assert_int_equal(strlen(first), 32);
+	call(w, WEB(A, "4000", "actpass", SHA256("4A") "a=tls-id:abcdefghijklmnopqrstuvwxyz\n"));
+	tls_id(w, id);
+	assert_string_equal(id, first);
+	/* What we offer goes on, and so it does over a restart. */
+	ng_sdp(w, "offer", "b", "a", "", B "m=audio 6000 RTP/AVP 0\n");
+	tls_id(w, id);
+	assert_string_equal(id, first);
+	ng_world_restart(w);
+	ng_sdp(w, "offer", "b", "a", "", B "m=audio 6000 RTP/AVP 0\n");
+	tls_id(w, id);
+	assert_string_equal(id, first);
+	ng_sdp(w, "offer", "b", "a", "\"flags\":[\"no-tls-id\"]", B "m=audio 6000 RTP/AVP 0\n");
+	ng_lacks(w, "tls-id");
+	/* Another of theirs is another of ours; who has none gets none. */
+	call(w, WEB(A, "4000", "actpass", SHA256("4A") "a=tls-id:zyxwvutsrqponmlkjihgfedcba\n"));
+	tls_id(w, id);
+	assert_int_equal(strlen(id), 32);
+	assert_string_not_equal(id, first);
+	snprintf(first, sizeof(first), "%s", id);
+	call(w, WEB(A, "4000", "actpass", SHA256("4A")));
+	ng_lacks(w, "tls-id");
+	/* Of another call it is another, from the first offer on. */
+	hang_up(w);
+	ng_sdp(w, "offer", "a", NULL, TO(TLS_F), plain_offer);
+	tls_id(w, id);
+	assert_int_equal(strlen(id), 32);
+	assert_string_not_equal(id, first);
+	snprintf(first, sizeof(first), "%s", id);
+	ng_sdp(w, "answer", "a", "b", "", WEB(B, "6000", "active", SHA256("5B")));
+	ng_sdp(w, "offer", "a", "b", TO(TLS_F), plain_offer);
+	tls_id(w, id);
+	assert_string_equal(id, first);
+}
+
 /* The one who answered offers: what it has stays, and what the other has. */
 static void offered_back(void **state)
 {
@@ -364,6 +416,7 @@ int main(void)
 		T(no_certificate),
 		T(lines),
 		T(offered_again),
+		T(an_association_has_a_name),
 		T(offered_back),
 		T(from_end_to_end),
 		T(room),

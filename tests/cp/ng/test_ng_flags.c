@@ -199,6 +199,27 @@ static void what_is_unknown_is_counted_and_left_out(void **state)
 	json_decref(v);
 }
 
+/* Of values that say what others do, or what is done without them. */
+static void words_that_are_others(void **state)
+{
+	json_t *v;
+
+	(void)state;
+	assert_true(reads_word("ICE", "force-relay"));
+	assert_int_equal(f.flags, NG_ICE_DEFAULT);
+	assert_true(reads_word("SDES", "UNENCRYPTED_SRTP"));
+	assert_int_equal(f.srtp, NG_SDES_CLEAR_RTP);
+	assert_true(reads_word("flags", "SDES-UNENCRYPTED_SRTCP"));
+	assert_int_equal(f.srtp, NG_SDES_CLEAR_RTCP);
+	assert_int_equal(f.n_unknown, 0);
+	assert_true(reads("transport-protocol", json_string("accept")));
+	assert_null(f.proto);
+	v = json_pack("{s:[s],s:i}", "flags", "provisional", "sip-code", 180);
+	assert_true(ng_flags_read(&f, v, &conf));
+	assert_int_equal(f.code, 180);
+	json_decref(v);
+}
+
 static void words_give_and_take(void **state)
 {
 	json_t *v =
@@ -383,6 +404,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_manual_lists_them),
 		cmocka_unit_test(what_is_unknown_is_counted_and_left_out),
 		cmocka_unit_test(words_give_and_take),
+		cmocka_unit_test(words_that_are_others),
 		cmocka_unit_test(values),
 		cmocka_unit_test(realms_by_either_name),
 		cmocka_unit_test(rtpp_flags_become_keys_and_flags),

@@ -267,6 +267,18 @@ static void answers_coded(struct ng_world *w, const struct branch *who, const ch
 	ng_sdp(w, "answer", "a", who->tag, more, sdp);
 }
 
+/* The flag says that it is not final, whatever its response was, if that is told. */
+static void answers_provisionally(struct ng_world *w, const struct branch *who, const char *more)
+{
+	char sdp[512];
+
+	snprintf(sdp, sizeof(sdp),
+		 "v=0\no=u 1 1 IN IP4 %s\ns=-\nc=IN IP4 %s\nt=0 0\n"
+		 "m=audio 6000 RTP/AVP 0\nm=image 0 udptl t38\n",
+		 who->ip, who->ip);
+	ng_sdp(w, "answer", "a", who->tag, more, sdp);
+}
+
 static void bye(struct ng_world *w, const char *from, const char *to, bool warned)
 {
 	json_t *v = ng_ask_json(w,
@@ -302,6 +314,28 @@ static void a_provisional_answer_that_comes_late_takes_nothing(void **state)
 		bye(w, "a", "b", true);
 		assert_int_equal(ng_contexts(w), 2);
 		bye(w, "a", "c", false);
+		assert_int_equal(ng_contexts(w), 0);
+	}
+}
+
+static void an_answer_by_the_flag_provisional_is_not_final(void **state)
+{
+	static const char *const more[] = { "\"flags\":[\"provisional\"]",
+					    "\"flags\":[\"provisional\"],\"sip-code\":200" };
+	struct ng_world *w = *state;
+
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		ng_sdp(w, "offer", "a", NULL, "", two);
+		answers_coded(w, &c, "200");
+		answers_provisionally(w, &b, more[i]);
+		is_with(w, 0, &c, 6000);
+		bye(w, "a", "c", false);
+		/* And none that is final by it holds against another. */
+		ng_sdp(w, "offer", "a", NULL, "", two);
+		answers_provisionally(w, &c, more[i]);
+		answers_coded(w, &b, "183");
+		is_with(w, 0, &b, 6000);
+		bye(w, "a", "b", false);
 		assert_int_equal(ng_contexts(w), 0);
 	}
 }
@@ -464,6 +498,7 @@ int main(void)
 		T(an_offer_again_brings_it_back),
 		T(ice_and_rtcp_mux_are_each_branchs_own),
 		T(a_provisional_answer_that_comes_late_takes_nothing),
+		T(an_answer_by_the_flag_provisional_is_not_final),
 		T(a_final_answer_holds_against_the_end_of_another),
 		T(without_codes_who_takes_part_goes_on),
 		T(a_stream_is_refused_and_accepted),

@@ -486,6 +486,134 @@ static void the_end(void **state)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+static void changed(struct radius *r, const struct config_radius *c)
+{
+	char err[512];
+
+	if (!radius_prepare(r, c, err, sizeof(err)))
+		fail_msg("%s", err);
+	radius_finish(r, true);
+}
+
+/* What waits for one server is told to another as soon as there is one, with the name it has then.
+ */
+static void other_servers(void **state)
+{
+	struct radius *r = opened();
+	struct record rec = record_of(RECORD_START);
+	struct config_radius to = conf;
+	struct pollfd p = { .fd = server[0], .events = POLLIN };
+	char err[512];
+
+	(void)state;
+	radius_take(r, &rec);
+	hear(server[0]); /* and is silent */
+	to.server[0] = conf.server[1];
+	strcpy(to.nas_identifier, "relay2");
+	changed(r, &to);
+	hear(server[1]);
+	expect_text(RADIUS_NAS_IDENTIFIER, "relay2");
+	answer(server[1], "testing123");
+	while (radius_waiting(radius_counts(r)))
+		poll(NULL, 0, 1);
+	/* A secret that cannot be read: all stays. */
+	secret_write("testing123\n", 0644);
+	assert_false(radius_prepare(r, &conf, err, sizeof(err)));
+	assert_non_null(strstr(err, secret));
+	radius_finish(r, false);
+	secret_write("testing123\n", 0600);
+	while (poll(&p, 1, 0) == 1)
+		recv(server[0], packet, sizeof(packet), 0);
+	radius_take(r, &rec);
+	hear(server[1]);
+	answer(server[1], "testing123");
+	assert_int_equal(poll(&p, 1, 0), 0);
+	while (radius_waiting(radius_counts(r)))
+		poll(NULL, 0, 1);
+	/* Also where the one before answers. */
+	changed(r, &conf);
+	radius_take(r, &rec);
+	hear(server[0]);
+	expect_text(RADIUS_NAS_IDENTIFIER, "relay1");
+	answer(server[0], "testing123");
+	p.fd = server[1];
+	assert_int_equal(poll(&p, 1, 0), 0); /* and nobody else was asked */
+	while (radius_waiting(radius_counts(r)))
+		poll(NULL, 0, 1);
+	assert_int_equal(radius_counts(r)->lost, 0);
+	radius_close(r);
+}
+
+/*
+ * radius.queue changes while nobody answers: more are taken, then no more until what waits fits,
+ * and each that was taken is told in its turn.
+ */
+static void another_size(void **state)
+{
+	struct radius *r = opened();
+	struct record rec = record_of(RECORD_START);
+	struct config_radius to = conf;
+
+	(void)state;
+	for (rec.id = 1; rec.id <= 100; rec.id++)
+		radius_take(r, &rec);
+	assert_int_equal(radius_counts(r)->lost, 40);
+	to.queue = 128;
+	changed(r, &to);
+	for (; rec.id <= 140; rec.id++)
+		radius_take(r, &rec);
+	assert_int_equal(radius_counts(r)->lost, 40);
+	to.queue = 64;
+	changed(r, &to);
+	radius_take(r, &rec);
+	assert_int_equal(radius_counts(r)->lost, 41);
+	assert_int_equal(radius_waiting(radius_counts(r)), 100);
+	while (radius_waiting(radius_counts(r))) {
+		struct pollfd p = { .fd = server[0], .events = POLLIN };
+
+		if (poll(&p, 1, 10) != 1)
+			continue;
+		hear(server[0]);
+		answer(server[0], "testing123");
+	}
+	assert_int_equal(radius_counts(r)->answered, 100);
+	for (rec.id = 1; rec.id <= 100; rec.id++)
+		radius_take(r, &rec);
+	assert_in_range(radius_counts(r)->lost, 42, 41 + 40);
+	radius_close(r);
+}
+
+/* Without servers what waits is lost and counted, and nothing more waits; with one again it is
+ * told. */
+static void no_servers(void **state)
+{
+	struct radius *r = opened();
+	struct record rec = record_of(RECORD_START);
+	struct config_radius to = conf;
+
+	(void)state;
+	radius_take(r, &rec);
+	hear(server[0]);
+	to.n_server = 0;
+	changed(r, &to);
+	while (radius_waiting(radius_counts(r)))
+		poll(NULL, 0, 1);
+	assert_int_equal(radius_counts(r)->lost, 1);
+	assert_false(radius_counts(r)->silent);
+	radius_take(r, &rec);
+	assert_int_equal(radius_waiting(radius_counts(r)), 0);
+	assert_int_equal(radius_counts(r)->lost, 1);
+	to = conf;
+	to.server[0] = conf.server[1];
+	changed(r, &to);
+	radius_take(r, &rec);
+	hear(server[1]);
+	answer(server[1], "testing123");
+	while (radius_waiting(radius_counts(r)))
+		poll(NULL, 0, 1);
+	radius_close(r);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -497,6 +625,9 @@ int main(void)
 		TEST(many_at_once),
 		TEST(one_allocation_in_order),
 		TEST(what_one_server_leaves),
+		TEST(other_servers),
+		TEST(another_size),
+		TEST(no_servers),
 		TEST(secrets_that_are_none),
 		TEST(the_end),
 	};

@@ -172,6 +172,61 @@ static void another_file(void **state)
 	assert_int_equal(lines_of(name, &lost), 3 * QUEUE + 2);
 }
 
+/* records.queue changes again and again: each record is a line, in order, and who asks has the
+ * newest. */
+static void another_size(void **state)
+{
+	static const uint32_t size[] = { 4 * QUEUE, QUEUE, 16 * QUEUE, 2 * QUEUE, QUEUE };
+	struct place *p = *state;
+	char err[256] = "";
+	uint64_t lost = 0;
+	struct config_records c;
+	struct records *r;
+
+	p->conf.size_mb = 16; /* one file for all */
+	c = p->conf;
+	r = open_at(p);
+
+	for (unsigned int i = 0; i < sizeof(size) / sizeof(size[0]); i++) {
+		add_all(r, 3 * QUEUE / 2);
+		c.queue = size[i];
+		settings_change(r, &c);
+		add_all(r, 16 * QUEUE);
+		assert_int_equal(records_get(r, 0)->seq, records_last(r) - size[i] + 1);
+		assert_int_equal(records_get(r, records_last(r))->seq, records_last(r));
+		for (uint64_t seq = records_last(r) - size[i] + 1; seq <= records_last(r); seq++)
+			assert_int_equal(records_get(r, seq)->seq, seq);
+	}
+	c.queue = 8 * QUEUE;
+	assert_true(records_prepare(r, &c, err, sizeof(err)));
+	records_finish(r, false); /* and stays */
+	assert_int_equal(records_get(r, 0)->seq, records_last(r) - QUEUE + 1);
+	records_close(r);
+	assert_int_equal(lines_of(p->file, &lost), 5 * (16 * QUEUE + 3 * QUEUE / 2));
+}
+
+/* Nothing is written by a thread: the queue is for who asks, and moves at once. */
+static void another_size_without_a_file(void **state)
+{
+	struct place *p = *state;
+	struct config_records c;
+	struct records *r;
+
+	p->conf.file[0] = '\0';
+	c = p->conf;
+	r = open_at(p);
+	add_all(r, 3 * QUEUE);
+	c.queue = 2 * QUEUE;
+	settings_change(r, &c);
+	assert_int_equal(records_get(r, 1)->seq, 2 * QUEUE + 1);
+	add_all(r, 2 * QUEUE);
+	assert_int_equal(records_get(r, 1)->seq, 3 * QUEUE + 1);
+	settings_change(r, &p->conf);
+	assert_int_equal(records_get(r, 1)->seq, 4 * QUEUE + 1);
+	assert_int_equal(records_get(r, 5 * QUEUE)->seq, 5 * QUEUE);
+	records_close(r);
+}
+
 /* There was no thread; what was before the file is not in it. */
 static void a_first_file(void **state)
 {
@@ -397,6 +452,51 @@ static void no_room_is_counted_and_said(void **state)
 	assert_int_equal(lost, 7);
 }
 
+/* The news of a file, awaited. */
+static void news(struct records *r, const struct place *p, const char *want)
+{
+	char text[1024];
+	int ms = 0;
+
+	while (!records_news(r, p->file, text, sizeof(text))) {
+		assert_true(ms++ < AWAIT_MS);
+		usleep(1000);
+	}
+	if (!strstr(text, want) || !strstr(text, p->file))
+		fail_msg("%s", text);
+}
+
+/* Once when it begins and once when it is over, with how many are missing. */
+static void no_room_is_told_once(void **state)
+{
+	const struct place *p = *state;
+	struct records *r = open_at(p);
+	struct rlimit old, none;
+	uint64_t lost = 0;
+	char text[1024];
+
+	assert_false(records_news(r, p->file, text, sizeof(text)));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	none = (struct rlimit){ 0, old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	add_all(r, 3);
+	news(r, p, "records cannot be written, and are lost and counted");
+	add_all(r, 4);
+	assert_false(records_news(r, p->file, text, sizeof(text)));
+	for (int ms = 0; records_stats(r).unwritten < 7; ms++) {
+		assert_true(ms < AWAIT_MS);
+		usleep(1000);
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	add_all(r, 2);
+	news(r, p, "records are written again");
+	assert_false(records_news(r, p->file, text, sizeof(text)));
+	assert_false(records_news(NULL, p->file, text, sizeof(text)));
+	records_close(r);
+	assert_int_equal(lines_of(p->file, &lost), 2);
+	assert_int_equal(lost, 7);
+}
+
 /* What must be put aside and cannot be is not added to for ever. */
 static void what_cannot_be_put_aside_is_bounded(void **state)
 {
@@ -499,6 +599,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_is_a_line),
 		TEST(another_file),
+		TEST(another_size),
+		TEST(another_size_without_a_file),
 		TEST(a_first_file),
 		TEST(a_full_ring_is_counted),
 		TEST(any_text_is_json),
@@ -508,6 +610,7 @@ int main(void)
 		TEST(files_are_put_aside),
 		TEST(one_file_begins_anew),
 		TEST(no_room_is_counted_and_said),
+		TEST(no_room_is_told_once),
 		TEST(what_cannot_be_put_aside_is_bounded),
 		TEST(a_file_taken_away_is_made_anew),
 		TEST(half_a_line_spoils_no_other),

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -280,6 +281,63 @@ static void a_bad_secret_is_told(void **state)
 	assert_non_null(strstr(err, "tls.ticket-secret: /no/such cannot be read"));
 }
 
+static void secret_write(const char *path, int byte, mode_t mode)
+{
+	char secret[TICKET_SECRET_MIN];
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	memset(secret, byte, sizeof(secret));
+	assert_int_equal(fwrite(secret, sizeof(secret), 1, f), 1);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+/* Another secret, or another one in the same file: its keys are sent at once, and only then. */
+static void a_reload_sends_keys_of_another_secret(void **state)
+{
+	struct world *w = *state;
+	static struct config c;
+	struct msg_ticket_keys m;
+	char path[128], err[512];
+
+	snprintf(path, sizeof(path), "%s/secret", w->e.dir);
+	attach(w);
+	expect_keys(w, START);
+	assert_true(tls_agent_prepare(w->agent, &w->e.conf, err, sizeof(err)));
+	tls_agent_finish(w->agent, true);
+	expect_nothing(w, START + 1); /* as it was */
+	c = w->e.conf;
+	snprintf(c.tls.ticket_secret, sizeof(c.tls.ticket_secret), "%s", path);
+	secret_write(path, 1, 0600);
+	assert_true(tls_agent_prepare(w->agent, &c, err, sizeof(err)));
+	tls_agent_finish(w->agent, false);
+	expect_nothing(w, START + 2);
+	assert_true(tls_agent_prepare(w->agent, &c, err, sizeof(err)));
+	tls_agent_finish(w->agent, true);
+	w->e.conf = c;
+	assert_true(ticket_secret_load(&c, w->prk, err, sizeof(err)));
+	expect_keys(w, START + 2);
+	/* While keys are on their way: these are of the secret before, whether taken or not. */
+	tls_agent_turn(w->agent, START + LIFETIME);
+	assert_true(take(w, &m));
+	secret_write(path, 2, 0600);
+	assert_true(tls_agent_prepare(w->agent, &c, err, sizeof(err)));
+	tls_agent_finish(w->agent, true);
+	expect_nothing(w, START + LIFETIME);
+	say(w, m.hdr.seq, true);
+	assert_true(ticket_secret_load(&c, w->prk, err, sizeof(err)));
+	expect_keys(w, START + LIFETIME + 1);
+	expect_nothing(w, START + LIFETIME + 2);
+	/* What is no secret changes nothing. */
+	secret_write(path, 3, 0644);
+	assert_false(tls_agent_prepare(w->agent, &c, err, sizeof(err)));
+	assert_non_null(strstr(err, path));
+	tls_agent_finish(w->agent, true);
+	expect_nothing(w, START + LIFETIME + 3);
+	unlink(path);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -294,6 +352,7 @@ int main(void)
 		{ "reload, with TLS in a realm only", reload_is_passed_on, setup_gateway, teardown,
 		  NULL },
 		T(a_bad_secret_is_told),
+		T(a_reload_sends_keys_of_another_secret),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,9 +36,12 @@ static void packet_make(uint32_t i)
 {
 	const enum cipher_alg alg = (enum cipher_alg)some(CIPHER_ALGS);
 	const bool raw = some(2);
-	const uint32_t len = some(4) ? some(300) : some(LEN_MAX - CLEAR);
+	const uint32_t any = some(4) ? some(300) : some(LEN_MAX - CLEAR);
+	const bool cbc = alg == CIPHER_CBC_SHA1, gmac = alg == CIPHER_GCM && some(2);
+	const uint32_t len = cbc ? any & ~(CIPHER_BLOCK - 1u) : any;
 	uint8_t key[CIPHER_KEY_MAX], mac[CIPHER_SHA1], iv[16];
-	const struct cipher_secret s = { key, some(2) ? 16 : 32, alg == CIPHER_GCM ? NULL : mac };
+	const struct cipher_secret s = { key, cbc || some(2) ? 16 : 32,
+					 alg == CIPHER_GCM ? NULL : mac };
 	struct side *side;
 
 	some_bytes(key, sizeof(key));
@@ -54,9 +57,9 @@ static void packet_make(uint32_t i)
 		side->op[i] =
 		    (struct cipher_op){ .key = k,
 					.text = p + CLEAR,
-					.text_len = len,
+					.text_len = gmac ? 0 : len,
 					.auth = p,
-					.auth_len = CLEAR + (alg == CIPHER_GCM ? 0 : len),
+					.auth_len = CLEAR + (alg == CIPHER_GCM && !gmac ? 0 : len),
 					.tag_len = alg == CIPHER_GCM ? CIPHER_GCM_TAG : 10 };
 		memcpy(side->op[i].iv, iv, sizeof(iv));
 	}
@@ -104,6 +107,65 @@ static void test_agree(void **state)
 		round_trip(1 + some(CIPHER_BURST));
 }
 
+static void vector(struct side *x, enum cipher_alg alg, const uint8_t *key, const uint8_t *iv,
+		   const char *text, const uint8_t *sealed, const uint8_t *tag)
+{
+	static const uint8_t mac[CIPHER_SHA1];
+	const bool gcm = alg == CIPHER_GCM;
+	const struct cipher_secret s = { key, 16, gcm ? NULL : mac };
+	struct cipher_key *k = (struct cipher_key *)x->key[0];
+	const uint32_t len = (uint32_t)strlen(text);
+	struct cipher_op op = { .key = k,
+				.text = x->packet[0],
+				.text_len = len,
+				.auth = x->packet[0],
+				.auth_len = gcm ? 0 : len,
+				.tag_len = gcm ? CIPHER_GCM_TAG : 12 };
+
+	memcpy(x->packet[0], text, len);
+	memcpy(op.iv, iv, gcm ? 12 : CIPHER_BLOCK);
+	assert_true(cipher_key_set(x->c, k, alg, false, &s));
+	cipher_seal(x->c, &op, 1);
+	assert_true(op.ok);
+	assert_memory_equal(x->packet[0], sealed, len);
+	if (tag)
+		assert_memory_equal(op.tag, tag, CIPHER_GCM_TAG);
+	cipher_unseal(x->c, &op, 1);
+	assert_true(op.ok);
+	assert_memory_equal(x->packet[0], text, len);
+}
+
+/* RFC 3602 4, the first; AES-GCM without text, as NIST's test case 1 has it. */
+static void test_vectors(void **state)
+{
+	static const uint8_t key1[] =
+	    "\x06\xa9\x21\x40\x36\xb8\xa1\x5b\x51\x2e\x03\xd5\x34\x12\x00\x06",
+			     iv1[] =
+				 "\x3d\xaf\xba\x42\x9d\x9e\xb4\x30\xb4\x22\xda\x80\x2c\x9f\xac\x41",
+			     out1[] =
+				 "\xe3\x53\x77\x9c\x10\x79\xae\xb8\x27\x08\x94\x2d\xbe\x77\x18\x1a";
+	static const uint8_t none[16], tag[] = "\x58\xe2\xfc\xce\xfa\x7e\x30\x61\x36\x7f\x1d\x57"
+					       "\xa4\xe7\x45\x5a";
+	struct side *x;
+
+	(void)state;
+	for (x = &a; x; x = x == &a ? &b : NULL) {
+		vector(x, CIPHER_CBC_SHA1, key1, iv1, "Single block msg", out1, NULL);
+		vector(x, CIPHER_GCM, none, none, "", none, tag);
+	}
+}
+
+/* Keys of CBC are of one length. */
+static void test_cbc_key(void **state)
+{
+	static const uint8_t key[CIPHER_KEY_MAX], mac[CIPHER_SHA1];
+	const struct cipher_secret s = { key, 32, mac };
+
+	(void)state;
+	assert_false(
+	    cipher_key_set(a.c, (struct cipher_key *)a.key[0], CIPHER_CBC_SHA1, false, &s));
+}
+
 static int start(void **state)
 {
 	(void)state;
@@ -125,7 +187,9 @@ static int stop(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_agree) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_agree),
+					    cmocka_unit_test(test_vectors),
+					    cmocka_unit_test(test_cbc_key) };
 
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -30,6 +30,41 @@ static void rtp_and_rtcp(void **state)
 	assert_in_range(media_audit(c.cid, SIDE_A).silent_s, 4, 5);
 }
 
+/* Events of a side do not pass where they are blocked (RFC 4733); all else does, and theirs do. */
+static void events_are_blocked(void **state)
+{
+	struct cmd_context_set c = media_call(TERM_RTP);
+	uint8_t event[16] = { 0x80, 0x80 | 101, 0, 9, 0, 0, 0, 2, 0, 0, 0, 3, 5, 10, 0, 160 };
+	const struct sock_addr to_a = media_local(&c.term[SIDE_A], 0),
+			       to_b = media_local(&c.term[SIDE_B], 0);
+	const struct sock_addr a = c.term[SIDE_A].remote[0], b = c.term[SIDE_B].remote[0];
+	struct udp_view v;
+
+	(void)state;
+	c.term[SIDE_B].format[1] = (struct ctl_format){ 101, CODEC_EVENT };
+	assert_true(media_put(&c));
+	media_feed(SIDE_A, &a, &to_a, event, sizeof(event));
+	expect_udp(CORE, &v);
+	c.term[SIDE_A].flags |= TERM_NO_EVENTS;
+	assert_true(media_put(&c));
+	world_mark();
+	media_feed(SIDE_A, &a, &to_a, event, sizeof(event));
+	world_drops(DROP_GATE_EVENT, 1);
+	world_no_out();
+	media_passes(&c, SIDE_A, 0);
+	media_passes(&c, SIDE_A, 1);
+	media_feed(SIDE_B, &b, &to_b, event, sizeof(event));
+	expect_udp(ACCESS, &v);
+	event[1] = 102; /* of no event that is known */
+	media_feed(SIDE_A, &a, &to_a, event, sizeof(event));
+	expect_udp(CORE, &v);
+	event[1] = 101;
+	c.term[SIDE_A].flags &= (uint16_t)~TERM_NO_EVENTS;
+	assert_true(media_put(&c));
+	media_feed(SIDE_A, &a, &to_a, event, sizeof(event));
+	expect_udp(CORE, &v);
+}
+
 static void any_datagrams(void **state)
 {
 	struct cmd_context_set c = media_cmd(1, 5, 0);
@@ -472,6 +507,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, media_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 		T(rtp_and_rtcp),
+		T(events_are_blocked),
 		T(any_datagrams),
 		T(families),
 		T(mux_on_both_sides),

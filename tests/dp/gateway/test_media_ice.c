@@ -243,6 +243,19 @@ static void after(uint32_t s)
 	world_neighbours();
 }
 
+/* The next event says that a side's agent does not check any more; it may be silent, too. */
+static void told_gone(const struct cmd_context_set *c, uint32_t side)
+{
+	const struct evt_term *e = media_evt(EVT_TERM, c->cid);
+
+	assert_int_equal(e->what, TERM_INACTIVE);
+	if (e->why != INACTIVE_CONSENT)
+		e = media_evt(EVT_TERM, c->cid);
+	assert_int_equal(e->what, TERM_INACTIVE);
+	assert_int_equal(e->why, INACTIVE_CONSENT);
+	assert_int_equal(e->side, side);
+}
+
 /* An agent that repeats its checks; nobody who sends as if from there keeps it. */
 static void consent(void **state)
 {
@@ -251,6 +264,7 @@ static void consent(void **state)
 	const struct sock_addr one = at("10.1.0.2", 7777), two = at("10.1.0.3", 8888);
 
 	(void)state;
+	c.term[SIDE_A].inactivity = CONSENT_S;
 	assert_true(media_put(&c));
 	check(&c, SIDE_A, 0, &one, pwd, true);
 	answered(&c, 0, &one);
@@ -267,6 +281,7 @@ static void consent(void **state)
 	check(&c, SIDE_A, 0, &two, pwd, false);
 	answered(&c, 0, &two);
 	media_later(3000);
+	told_gone(&c, SIDE_A);
 	media_drops(&c, SIDE_B, 0, DROP_GATE_CONSENT);
 	/* It comes back by a check; packets pass, and keep nothing. */
 	media_passes(&c, SIDE_A, 0);
@@ -280,6 +295,7 @@ static void consent(void **state)
 	after(1); /* 30 seconds, and not one more; a round looks */
 	assert_false(media_consent(world.w, a));
 	media_later(0);
+	told_gone(&c, SIDE_A);
 	media_drops(&c, SIDE_B, 0, DROP_GATE_CONSENT);
 	/* Another nomination may be of an agent that does not repeat them. */
 	check(&c, SIDE_A, 0, &two, pwd, true);
@@ -291,6 +307,35 @@ static void consent(void **state)
 	media_passes(&c, SIDE_A, 0);
 	media_later(20000);
 	media_passes(&c, SIDE_B, 0);
+}
+
+/*
+ * On hold, an agent without DTLS that has repeated a check need not do so again: it is not told of
+ * as gone, but sent to it is only what it agrees to.
+ */
+static void consent_on_hold(void **state)
+{
+	struct cmd_context_set c = ice_cmd(TERM_RTP);
+	const struct sock_addr one = at("10.1.0.2", 7777);
+
+	(void)state;
+	assert_true(media_put(&c));
+	check(&c, SIDE_A, 0, &one, pwd, true);
+	answered(&c, 0, &one);
+	media_latched(c.cid, SIDE_A, 0, &one);
+	media_later(20000);
+	check(&c, SIDE_A, 0, &one, pwd, false);
+	answered(&c, 0, &one);
+	assert_true(world.w->gateway->media[1].term[SIDE_A].renews);
+	media_later(35000);
+	media_no_evt();
+	media_drops(&c, SIDE_B, 0, DROP_GATE_CONSENT);
+	/* Once it is not, it is held to them. */
+	c.term[SIDE_A].inactivity = CONSENT_S;
+	c.term[SIDE_A].latched[0] = one;
+	assert_true(media_put(&c));
+	media_later(1000);
+	told_gone(&c, SIDE_A);
 }
 
 /* An agent of RFC 5245, which makes no checks once it is done: what it sends counts. */
@@ -399,6 +444,75 @@ static void denied(void **state)
 	media_no_evt();
 }
 
+/*
+ * A browser (ICE and DTLS) is held to its checks from the beginning (RFC 8827 6.5), and told of
+ * when they end, though media come as before.
+ */
+static void consent_of_a_browser(void **state)
+{
+	const struct sock_addr one = at("10.1.0.2", 7777);
+	const struct media_term *a;
+	struct cmd_context_set c;
+
+	(void)state;
+	media_config();
+	world.conf.gateway.srtp = 2;
+	world.conf.tls =
+	    (struct config_tls){ .dtls_handshakes = 4, .waiting = 4, .handshake_ms = 5000 };
+	world_start();
+	a = &world.w->gateway->media[1].term[SIDE_A];
+	c = ice_cmd(TERM_RTP);
+	c.term[SIDE_A].flags |= TERM_SRTP | TERM_DTLS;
+	c.term[SIDE_A].inactivity = 40;
+	assert_true(media_put(&c));
+	check(&c, SIDE_A, 0, &one, pwd, true);
+	answered(&c, 0, &one);
+	media_latched(c.cid, SIDE_A, 0, &one);
+	media_later(10000);
+	check(&c, SIDE_A, 0, &one, pwd, false);
+	answered(&c, 0, &one);
+	for (uint32_t i = 0; i < 5; i++) {
+		media_later(4000);
+		media_heard(world.w, 1, SIDE_A);
+		assert_true(media_consent(world.w, a));
+	}
+	media_later(6000); /* a second more each time, see there */
+	media_heard(world.w, 1, SIDE_A);
+	assert_false(media_consent(world.w, a));
+	media_no_evt();
+	media_later(9000);
+	told_gone(&c, SIDE_A);
+	media_heard(world.w, 1, SIDE_A);
+	media_later(20000);
+	media_no_evt();
+	/* Once, until it comes back; then again. */
+	check(&c, SIDE_A, 0, &one, pwd, false);
+	answered(&c, 0, &one);
+	assert_true(media_consent(world.w, a));
+	media_heard(world.w, 1, SIDE_A);
+	media_later(30000);
+	media_heard(world.w, 1, SIDE_A);
+	media_later(12000);
+	told_gone(&c, SIDE_A);
+	media_no_evt();
+	/* On hold, where silence is not told: checks go on, and are missed. */
+	c.term[SIDE_A].inactivity = 0;
+	c.term[SIDE_A].latched[0] = one;
+	assert_true(media_put(&c));
+	check(&c, SIDE_A, 0, &one, pwd, false);
+	answered(&c, 0, &one);
+	for (uint32_t i = 0; i < 2; i++) {
+		media_later(20000);
+		media_no_evt();
+		check(&c, SIDE_A, 0, &one, pwd, false);
+		answered(&c, 0, &one);
+	}
+	media_later(CONSENT_S * 1000);
+	told_gone(&c, SIDE_A);
+	media_no_evt();
+	world_stop();
+}
+
 /* A packet by the short way, and another the other way before anybody has looked. */
 static void consent_at_once(void **state)
 {
@@ -484,11 +598,13 @@ int main(void)
 		cmocka_unit_test(answers_are_limited),
 		T(chained),
 		T(consent),
+		T(consent_on_hold),
 		T(consent_by_packets),
 		T(consent_by_packets_after_a_restart),
 		T(checks_are_no_media),
 		T(denied),
 		T(consent_at_once),
+		cmocka_unit_test(consent_of_a_browser),
 		T(nominated_before),
 		T(restart),
 		T(no_latching),

@@ -182,6 +182,38 @@ static void to_plain(void **state)
 	}
 }
 
+/* A side that is silent is so between what is deciphered and what is sealed anew. */
+static void silent_by_two_keys(void **state)
+{
+	struct cmd_context_set c = call(TERM_SRTP | TERM_SILENT, TERM_SRTP);
+	struct srtp_test_packet plain, p, got;
+	struct phone a, b;
+
+	(void)state;
+	phone_make(&a, SRTP_AES_CM_128_80, 1, 2);
+	phone_make(&b, SRTP_GCM_128, 3, 4);
+	assert_true(keys_put(&c, SIDE_A, SRTP_AES_CM_128_80, 1, 2));
+	assert_true(keys_put(&c, SIDE_B, SRTP_GCM_128, 3, 4));
+	packet_make(&plain, 0, 1);
+	plain.b[1] &= 0x80; /* PCMU */
+	p = plain;
+	assert_int_equal(srtp_test_protect(engine, &a.sends, &p, false, 1), DROP_NONE);
+	feed(&c, SIDE_A, 0, &p);
+	out(SIDE_B, &got);
+	assert_int_equal(srtp_test_unprotect(engine, &b.hears, &got, false, 1), DROP_NONE);
+	memset(plain.b + 12, 0xff, plain.len - 12);
+	same(&got, &plain);
+	crosses(&c, SIDE_A, &a, &b, 1, 0);
+	crosses(&c, SIDE_B, &b, &a, 0, 1);
+	/* Of a codec without any nothing is sealed, and its number is not used up. */
+	packet_make(&plain, 0, 2);
+	plain.b[1] = 111;
+	assert_int_equal(srtp_test_protect(engine, &a.sends, &plain, false, 1), DROP_NONE);
+	drops(&c, SIDE_A, 0, &plain, DROP_GATE_SILENT);
+	phone_free(&a);
+	phone_free(&b);
+}
+
 static void two_keys(void **state)
 {
 	struct cmd_context_set c = call(TERM_SRTP, TERM_SRTP);
@@ -404,8 +436,15 @@ static void refused_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(to_plain),	T(two_keys),	   T(refused_packets), T(forged_teach_nothing),
-		T(another_key), T(late_tries_end), T(wiped),	       T(refused_keys),
+		T(to_plain),
+		T(two_keys),
+		T(silent_by_two_keys),
+		T(refused_packets),
+		T(forged_teach_nothing),
+		T(another_key),
+		T(late_tries_end),
+		T(wiped),
+		T(refused_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

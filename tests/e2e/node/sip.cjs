@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A page of Chromium with JsSIP as a phone of media_webrtc_test.sh, by DTLS-SRTP, ICE and BUNDLE as browsers have
 // them: sip.cjs CHROMIUM PROFILE-DIRECTORY JSSIP WS-URL AOR HZ [URI]. It sends a tone of HZ, calls URI or waits to be
-// called, holds and resumes, and says what it hears; then it hangs up where it called. JSSIP is a script that
-// defines JsSIP.
+// called, holds and resumes, and says what it hears; then it hangs up where it called. With "held" behind the URI it
+// stays on hold. JSSIP is a script that defines JsSIP.
 "use strict";
 
 const fs = require("fs");
 const path = require("path");
 const { Browser, until } = require("./devtools.cjs");
 
-const [program, profile, library, server, aor, hz, uri] = process.argv.slice(2);
+const [program, profile, library, server, aor, hz, uri, stays] = process.argv.slice(2);
 
 // ---- what runs in the page ----
 
@@ -95,6 +95,10 @@ async function main() {
 	console.log("hears " + JSON.stringify(await page("stats()")));
 	if (uri) {
 		await page("held(true)");
+		if (stays === "held") {
+			console.log("held");
+			await new Promise((done) => setTimeout(done, 300000)); // killed before
+		}
 		await page("held(false)");
 		const before = (await page("stats()")).packets;
 		await until("media again", async () => (await good()) && (await page("stats()")).packets >= before + 100);
