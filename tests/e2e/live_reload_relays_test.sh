@@ -49,7 +49,7 @@ nothing_lost() { assert_eq "packets that $1 lost" "$(uclient_lost "$TMP/$1")" 0;
 sessions_on() { fl --json sessions | jq "[.sessions[] | select(.relayed[] | startswith(\"$1:\"))] | length"; }
 has_sessions() { (($(sessions_on "$1") >= $2)); }
 no_sessions() { (($(sessions_on "$1") == 0)); }
-shown() { [[ $(in_relay curl -sf http://127.0.0.1:9643/metrics | grep "^fairlead_relay_ports_limit{address=\"$MORE4\"}") ]]; }
+shown() { [[ $(in_relay curl -sf http://127.0.0.1:9643/metrics | grep "^fairlead_relay_ports_limit{address=\"$MORE4\",") ]]; }
 count() { fl_json status "$1"; }
 # context NAME ARGUMENT...: its number, in $TMP/NAME.
 context()
