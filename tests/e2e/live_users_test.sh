@@ -173,4 +173,14 @@ kept undrain
 as bin status >/dev/null || fail "bin may not look"
 ! roles_set '[{user: nosuchuser, may: look}]' || fail "a user that there is not is taken"
 as bin undrain >/dev/null || fail "a file that is wrong changes roles"
-note "each may what its role says, and who changed what is told"
+# A group's role is its members', whoever they are; the third role may all.
+members=$(stat -c %G "$OWN_RUN")
+roles_set "[{group: $members, may: operate}]" || fail "reload: $(<"$TMP/reload")"
+as nobody undrain >/dev/null || fail "a member of $members may not undrain"
+refused administer nobody user add zoe --password opensesame --live
+roles_set "[{group: $members, may: administer}]" || fail "reload: $(<"$TMP/reload")"
+as nobody user add zoe --password opensesame --live >/dev/null || fail "a member of $members may not add a user"
+grep -q "audit: user $(id -u nobody) group $GROUP process [0-9]*: user.add {\"name\":\"zoe\"}: done" "$LOG" || fail "who added zoe is not told"
+fl user del zoe --live >/dev/null || fail "zoe stays"
+! grep opensesame "$LOG" || fail "a secret is in the log"
+note "each may what its role says, by user or group, and who changed what is told"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # R32, R93: what is told of RTP that loses exactly each twentieth packet is what was lost: by fairlead context
 # show, to a real kamailio, whose rtpengine module makes its mos_* variables of the answer to delete, by
-# /metrics, and by HEP3 to a real sipcapture, which has it of the record of the end.
+# /metrics, by the record of the end, and by HEP3 to a real sipcapture, which has it of that record.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/calls.sh
@@ -31,7 +31,8 @@ metric() { in_relay curl -sf http://127.0.0.1:9643/metrics | awk -v m="fairlead_
 
 install -m 0600 /dev/stdin "$TMP/hep-password" <<<"not a word"
 owned "$TMP/hep-password"
-media_relay 0 "s|^  hep: .*|  hep: [{address: $CONTROL_PEER, port: $HEP, id: $AGENT, password-file: $TMP/hep-password}]|"
+RECORDS=$OWN_RUN/records.json
+media_relay 0 "s|^  file: \"\"|  file: $RECORDS|" "s|^  hep: .*|  hep: [{address: $CONTROL_PEER, port: $HEP, id: $AGENT, password-file: $TMP/hep-password}]|"
 capture_start
 kamailio_commands "udp:$CONTROL_RELAY:2223"
 
@@ -64,6 +65,14 @@ note "kamailio has $mos"
 
 assert_num "looks at flows in /metrics" "$(metric media_loss_ratio_count)" -ge 2
 assert_eq "of these without loss" "$(metric 'media_loss_ratio_bucket{le="0"}')" 0
+
+# The record of the call's end.
+recorded()
+{
+	jq -s -c '[.[] | select(.type == "context" and .event == "end" and .a.rtp)][-1] | [.a, .b][] | [.rtp.codec, .rtp.lost, .heard.mos >= 3 and .heard.mos <= 4.3]' \
+		"$RECORDS" >"$TMP/recorded" && [[ $(sort -u "$TMP/recorded") == "[\"PCMU\",$LOST,true]" ]]
+}
+await 10 recorded || fail "the record of the end has $(<"$TMP/recorded"): $(tail -n 1 "$RECORDS")"
 
 # HEP3: a report for each side that heard.
 reported() { [[ $(metric hep_sent_total) == 2 ]]; }
