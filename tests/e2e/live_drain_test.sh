@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# A node is emptied under calls: clients that are there lose no packet, a new one is sent to coturn's
-# server and relays there, or gets 508; no new call, while the one there is goes on; /readyz says so at
-# once. A control process that is killed goes on with it; "drain --wait" ends with the last call, the
-# deadline ends the rest, and after undrain all is as before. SIGTERM with control.term-drain waits for what is left.
+# A node is emptied under calls: a client and a call's media that are there lose no packet until they end by themselves,
+# a new client is sent to coturn's server and relays there, or gets 508; no new call; /readyz says so at
+# once. A control process that is killed goes on with it; "drain --wait" ends with the last call; the
+# deadline ends the rest, of which record, event and client are told why; after undrain all is as before. SIGTERM with
+# control.term-drain waits for what is left.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -21,13 +22,25 @@ refused() { ! client "$1" 1 && grep -q "error $2" "$1"; }
 
 context_add()
 {
-	fl --json context add --call "$1" --a transport=udp,realm=access,remote=10.1.0.2:4000 \
-		--b transport=udp,realm=core,remote=10.2.0.2:4000
+	fl --json context add --call "$1" --a "transport=udp,realm=access,rtp,remote=$CLIENT4:41000,rtcp_remote=$CLIENT4:41001" \
+		--b "transport=udp,realm=core,rtp,remote=$PEER4:42000,rtcp_remote=$PEER4:42001"
+}
+
+# media LOG CONTEXT-JSON: RTP and RTCP each way, until SIGTERM; sets MEDIA.
+media()
+{
+	local a b
+	a=$(jq -r '.terminations[0].local' "$2") b=$(jq -r '.terminations[1].local' "$2")
+	start "$1" python3 "$E2E/rtp.py" --packets 0 "$NS-client,$CLIENT4,41000,${a%:*},${a##*:}" "$NS-peer,$PEER4,42000,${b%:*},${b##*:}"
+	MEDIA=$PID
+	await 10 grep -q flows "$1" || fail "no media: $(<"$1")"
 }
 
 # The client leaves an allocation behind, which ends soon.
 SHORT='s/^  lifetime-max: .*/  lifetime-max: 20/' DEFAULT='s/^  lifetime-default: .*/  lifetime-default: 20/'
-relay_config "$SHORT" "$DEFAULT" "s|^  alternate-servers: \[\]|  alternate-servers: [{address: 10.1.0.2, port: $ELSEWHERE}]|" >"$TMP/quickstart"
+RECORDS=$OWN_RUN/records.json
+relay_config "$SHORT" "$DEFAULT" "s|^  file: \"\"|  file: $RECORDS|" \
+	"s|^  alternate-servers: \[\]|  alternate-servers: [{address: 10.1.0.2, port: $ELSEWHERE}]|" >"$TMP/quickstart"
 start_peer
 start "$TMP/turnserver.log" in_client turnserver -v -n --no-cli --no-tls --no-dtls -L 10.1.0.2 -p $ELSEWHERE -E 10.1.0.2 \
 	--relay-threads 1 -a -u demo:fairlead -r fairlead --allow-loopback-peers --log-file stdout --pidfile "$TMP/turnserver.pid"
@@ -41,6 +54,7 @@ first=$!
 await 10 has_allocations 1 || fail "the first client has no allocation: $(tail -n 3 "$TMP/first")"
 context_add old >"$TMP/context" 2>&1 || fail "no context can be added: $(<"$TMP/context")"
 context=$(jq -r .context "$TMP/context")
+media "$TMP/media" "$TMP/context"
 before=$(allocations)
 fl drain >"$TMP/drain"
 grep -q "^draining: $before allocations and 1 contexts are left$" "$TMP/drain" || fail "drain does not say what is left: $(<"$TMP/drain")"
@@ -64,7 +78,13 @@ await 20 attached || fail "fairlead-cp does not attach"
 assert_eq "drained after a restart" "$(fl_json status .drain.on)" true
 wait $first || fail "the first client: $(tail -n 3 "$TMP/first")"
 assert_eq "packets that the first client lost" "$(uclient_lost "$TMP/first")" 0
-note "a client and a call go on, a new client is served elsewhere"
+heard() { fl --json context show "$context" | jq '[.terminations[].counters.packets] | add'; }
+then=$(heard)
+hears() { (($(heard) > then + 200)); }
+await 10 hears || fail "the call's media stands still at $then"
+kill "$MEDIA"
+wait "$MEDIA" || fail "the call's media: $(tail -n 1 "$TMP/media")"
+note "a client and a call go on: media $(tail -n 1 "$TMP/media"), none lost; a new client is served elsewhere"
 
 # ---- until nothing is left, and no longer than the deadline ----
 
@@ -78,9 +98,26 @@ assert_eq "ready again" "$(readyz /readyz)" 200
 client "$TMP/third" 2000 &
 third=$!
 await 10 has_allocations 1 || fail "no allocation after undrain: $(tail -n 3 "$TMP/third")"
+context_add cut >"$TMP/context" 2>&1 || fail "no context can be added: $(<"$TMP/context")"
+context=$(jq -r .context "$TMP/context")
+media "$TMP/media" "$TMP/context"
 fl drain --deadline 1 --wait >"$TMP/wait" || fail "the deadline ends nothing: $(<"$TMP/wait")"
 grep -q '; they are ended in 1 s$' "$TMP/wait" || fail "drain --deadline 1 does not say 1 s: $(<"$TMP/wait")"
 assert_num "ended by the deadline" "$(fl_json status .allocations.drained)" -ge 1
+assert_num "contexts ended by it" "$(fl_json status .gateway.ended.drain)" -ge 1
+assert_eq "what is left" "$(fl_json status '[.allocations.count, .gateway.contexts]' | jq -c .)" '[0,0]'
+fl --json context events >"$TMP/events"
+assert_eq "why, as the controller is told" "$(jq -r "select((.context | tostring) == \"$context\" and .what == \"context_ended\").why" "$TMP/events")" drain
+# why TYPE JQ: the reason of the end of such a record.
+why() { jq -r "select(.type == \"$1\" and .event == \"end\" and $2).reason" "$RECORDS"; }
+told() { [[ $(why context '.call == "cut"') == drain && $(why allocation 'true' | tail -n 1) == drained ]]; }
+await 10 told || fail "the records say no reason: $(tail -n 3 "$RECORDS")"
+! ended "$MEDIA" || fail "media ended before its call: $(<"$TMP/media")"
+kill "$MEDIA"
+! wait "$MEDIA" || fail "media went on behind the deadline"
+grep -q 'lacks' "$TMP/media" || fail "media ended otherwise: $(<"$TMP/media")"
+await 10 accounted || fail "a packet is not accounted for: $(fl accounting)"
+note "the deadline ends a client and a call with media, and says why"
 kill $third 2>/dev/null || true
 wait $third || true
 fl undrain >/dev/null
