@@ -906,7 +906,7 @@ static const struct schema_key keys_records[] = {
 	  .help = "a record of each allocation and context that lives is made so often; 0: only of their beginning, end and changes" },
 	{ "syslog", SCHEMA_BOOL, FIELD(config_records, syslog), .def = "false",
 	  .applied = APPLIED_LIVE,
-	  .help = "the same lines go to the system's log, or journal, as daemon.info" },
+	  .help = "the same lines go to the system's log, or journal, as daemon.info; what it has no room for, while it takes nothing, is lost there and counted, and goes to the file all the same" },
 	{ "queue", SCHEMA_UINT, .pow2 = true, FIELD(config_records, queue),
 	  .min = 64, .max = 1 << 20, .def = "16384", .unit = "records",
 	  .applied = APPLIED_LIVE, .lost = "nothing; of fewer, no more are taken until those that wait are written",

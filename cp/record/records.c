@@ -4,6 +4,7 @@
 #include "../clock.h"
 #include "record_file.h"
 #include "record_ring.h"
+#include "record_syslog.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <syslog.h>
 #include <unistd.h>
 
 enum {
@@ -63,12 +63,13 @@ struct records {
 	/* Written by the thread, read by the event loop. */
 	_Alignas(64) _Atomic uint64_t tail; /* the newest that is not needed any more */
 	_Atomic bool asleep;
-	_Atomic uint64_t written, unwritten, rotated;
+	_Atomic uint64_t written, unwritten, unlogged, rotated;
 	_Atomic int error;
 	/* Of the thread. */
 	struct settings *pending; /* not due yet */
 	struct record rec;	  /* that a line is made of */
 	struct record_file file;
+	struct record_syslog log;
 	uint64_t full_said; /* of ring_full */
 	char *batch;
 	size_t used;
@@ -89,8 +90,10 @@ static void line_add(struct records *r, const struct record *rec)
 	char *line = r->batch + r->used;
 	const size_t n = record_line(rec, r->node, line);
 
-	if (r->conf.syslog)
-		syslog(LOG_INFO, "%.*s", (int)n - 1, line);
+	if (r->conf.syslog) {
+		record_syslog_send(&r->log, line, n - 1);
+		atomic_store_explicit(&r->unlogged, r->log.lost, memory_order_relaxed);
+	}
 	r->used += n;
 	r->lines++;
 	if (r->used + RECORD_LINE_MAX > BATCH)
@@ -314,6 +317,7 @@ struct records_stats records_stats(const struct records *r)
 		.made = r->last,
 		.ring_full = atomic_load_explicit(&r->ring_full, memory_order_relaxed),
 		.unwritten = atomic_load_explicit(&r->unwritten, memory_order_relaxed),
+		.unlogged = atomic_load_explicit(&r->unlogged, memory_order_relaxed),
 		.rotated = atomic_load_explicit(&r->rotated, memory_order_relaxed),
 		.error = atomic_load_explicit(&r->error, memory_order_relaxed),
 	};
@@ -371,6 +375,7 @@ static void records_free(struct records *r)
 	free(r->pending);
 	free(r->next);
 	free(r->batch);
+	record_syslog_close(&r->log);
 	record_ring_close(&r->ring);
 	free(r);
 }
@@ -391,7 +396,8 @@ struct records *records_open(const struct config_records *c, char *err, size_t e
 	if (r) {
 		memset(r, 0, sizeof(*r));
 		r->conf = *c;
-		r->wake = r->file.fd = -1;
+		r->wake = r->file.fd = r->log.fd = -1;
+		r->log.path = RECORD_SYSLOG_PATH;
 		r->first = 1;
 	}
 	if (!r || !record_ring_open(&r->ring, c->queue)) {
@@ -401,8 +407,6 @@ struct records *records_open(const struct config_records *c, char *err, size_t e
 	}
 	if (gethostname(r->node, sizeof(r->node) - 1) < 0)
 		strcpy(r->node, "?");
-	if (c->syslog)
-		openlog("fairlead-cp", LOG_PID, LOG_DAEMON);
 	if (c->file[0])
 		file_begin(r);
 	if ((c->file[0] || c->syslog) && !thread_start(r)) {
@@ -424,8 +428,6 @@ bool records_prepare(struct records *r, const struct config_records *c, char *er
 		return false;
 	}
 	r->next->conf = *c;
-	if (c->syslog)
-		openlog("fairlead-cp", LOG_PID, LOG_DAEMON);
 	if ((!c->file[0] && !c->syslog) || r->threaded)
 		return true;
 	signal(SIGXFSZ, SIG_IGN);

@@ -66,6 +66,7 @@ struct records_stats {
 	uint64_t made;	    /* records */
 	uint64_t ring_full; /* lost: the thread is behind */
 	uint64_t unwritten; /* lost: the file could not be written */
+	uint64_t unlogged;  /* lost: the system's log did not take them */
 	uint64_t rotated;   /* files */
 	int error;	    /* errno of what keeps the file from being written; 0: nothing */
 };

@@ -301,13 +301,13 @@ cp_pid() { cat "$RUN/fairlead-cp.pid"; }
 # ended PID: whether it is no more; one that nobody has waited for has ended too.
 ended() { [[ ! -e /proc/$1/exe ]]; }
 
-# start_cp: again, after the test has ended it.
+# start_cp [WORD...]: again, after the test has ended it; as a command of these words.
 start_cp()
 {
 	local IN AS
 	netns_words fl-relay
 	owner_words "$OWN_RUN"
-	"${IN[@]}" setsid "${AS[@]}" "$(owner_program "$BUILD/fairlead-cp" "$STATE")" --config "$CONFIG" >>"$RUN/fairlead-cp.log" 2>&1 \
+	"${IN[@]}" setsid "$@" "${AS[@]}" "$(owner_program "$BUILD/fairlead-cp" "$STATE")" --config "$CONFIG" >>"$RUN/fairlead-cp.log" 2>&1 \
 		</dev/null &
 	echo $! >"$RUN/fairlead-cp.pid"
 	disown

@@ -1,14 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Who had which address, when: a real client's allocation, its end, and a call's ports are in the file
-# of records, and `fairlead who` finds them there, at the time and not before, also when the relay is gone.
+# of records, and `fairlead who` finds them there, at the time and not before, also when the relay is gone. The same lines
+# come to the system's log. A log that stops takes none of them from the file and no packet from media; what it did not
+# take is counted, and what comes once it goes on is there again.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/load.sh
+. "$ROOT/tests/e2e/load.sh"
 
 RECORDS=$OWN_RUN/records.json
 # The client leaves an allocation behind, which ends soon.
 SHORT='s/^  lifetime-max: .*/  lifetime-max: 20/' DEFAULT='s/^  lifetime-default: .*/  lifetime-default: 20/'
-relay_config "$SHORT" "$DEFAULT" 's/^  update-minutes: .*/  update-minutes: 1/' "s|^  file: \"\"|  file: $RECORDS|" >"$TMP/quickstart"
+relay_config "$SHORT" "$DEFAULT" 's/^  update-minutes: .*/  update-minutes: 1/' "s|^  file: \"\"|  file: $RECORDS|" \
+	's/^  syslog: false/  syslog: true/' >"$TMP/quickstart"
 assert_eq "the file is its group's to read" "$(stat -c %a "$RECORDS")" 640
 start_peer
 
@@ -16,6 +21,36 @@ start_peer
 who() { "$BUILD/fairlead" --config "$CONFIG" --json who "$@"; }
 # found ADDRESS JQ: somebody had it, of whom that is so.
 found() { who "$1" >"$TMP/who" 2>&1 && jq -e "$2" "$TMP/who" >/dev/null; }
+# ---- the system's log ----
+
+# A /dev of the test's own, for fairlead-cp alone, whose log prints what comes.
+SYSLOG=$TMP/syslog
+mkdir "$TMP/dev"
+touch "$TMP/dev/null" "$TMP/dev/urandom"
+start "$SYSLOG" python3 -u -c '
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+while True:
+    print(s.recv(65536).decode(), flush=True)' "$TMP/dev/log"
+LOGGER=$PID
+is_log() { [[ $(stat -c %a "$TMP/dev/log" 2>/dev/null) == 666 ]]; }
+await 10 is_log || fail "no log: $(<"$SYSLOG")"
+chmod 711 "$TMP"
+pid=$(cp_pid)
+kill -INT "$pid"
+await 10 ended "$pid" || fail "fairlead-cp does not end"
+# shellcheck disable=SC2016 # expanded there
+start_cp unshare --mount --propagation private sh -ec \
+	'for f in null urandom; do mount --bind "/dev/$f" "$0/$f"; done; mount --rbind "$0" /dev; exec "$@"' "$TMP/dev"
+await 20 synced || fail "fairlead-cp does not attach: $(tail -n 3 "$RUN/fairlead-cp.log")"
+
+# in_log: the lines that it was told, as the file has them.
+in_log() { sed -n 's/^<30>[A-Z][a-z][a-z] [ 0-9][0-9] [0-9:]\{8\} fairlead-cp\[[0-9]*\]: {/{/p' "$SYSLOG"; }
+# logged JQ: it was told of such a record.
+logged() { in_log | jq -e -s "any(.[]; $1)" >/dev/null; }
+
 relayed() { fl_json sessions '.sessions[0].relayed[0] // empty'; }
 has_relayed() { [[ -n $(relayed) ]]; }
 
@@ -32,6 +67,10 @@ assert_eq "its client" "$(jq -r '.holders[-1].client' "$TMP/who")" "$from"
 wait $client || fail "the client: $(tail -n 3 "$TMP/client")"
 await 40 found "$address" '.holders[-1] | .until != null' || fail "its end is not told: $(<"$TMP/who")"
 began=$(jq -r '.holders[-1].from' "$TMP/who") ended=$(jq -r '.holders[-1].until' "$TMP/who")
+for event in start end; do
+	await 5 logged ".type == \"allocation\" and .event == \"$event\" and .user == \"demo\" and (.relayed | index(\"$address\"))" ||
+		fail "the log has no $event of $address: $(tail -n 3 "$SYSLOG")"
+done
 assert "it began when the client came" test "$began" '>' "${before%.*}"
 found "$address" '.holders | length == 1' || fail "others had $address: $(<"$TMP/who")"
 who "$address" "$began" >"$TMP/who" || fail "nobody had it at $began"
@@ -51,6 +90,8 @@ updated() { jq -e -s "any(.[]; .event == \"update\" and .call == \"carl@home\" a
 await 90 updated || fail "a context that lives is not told of: $(tail -n 3 "$RECORDS")"
 found "$port" '.holders[-1] | .call == "carl@home" and .until == null' || fail "an update looks like an end: $(<"$TMP/who")"
 fl context delete "$context" >/dev/null || fail "the context $context cannot be deleted"
+await 5 logged ".event == \"update\" and .call == \"carl@home\" and .b.local == \"$port\"" ||
+	fail "the log has no update: $(tail -n 3 "$SYSLOG")"
 note "a context that lives is told of within its minute"
 
 # ---- a call ----
@@ -73,6 +114,53 @@ fl context delete "$context" >/dev/null
 await 10 found "$port" '.holders[-1] | .until != null' || fail "its end is not told: $(<"$TMP/who")"
 grep '"type":"context"' "$RECORDS" | tail -n 1 >"$TMP/end"
 assert_eq "what its end says was received" "$(jq -c '[.event, .a.received.packets, .a.received.bytes, .b.received.packets]' "$TMP/end")" '["end",10,1000,0]'
+
+as_the_file() { cmp -s <(in_log) "$RECORDS"; }
+await 5 as_the_file || fail "the log differs from the file: $(diff <(in_log) "$RECORDS")"
+assert_eq "lines of it that are no record's" "$(grep -cv '^<30>.* fairlead-cp\[[0-9]*\]: {' "$SYSLOG" || true)" 0
+note "the log has all $(wc -l <"$RECORDS") lines of the file"
+
+# ---- a log that stops ----
+
+CALLS=60
+unlogged() { fl_json status .lost.records_unlogged; }
+# calls WORD: begins and ends CALLS contexts: two records each.
+calls()
+{
+	local i id
+	for ((i = 0; i < CALLS; i++)); do
+		id=$(fl --json context add --call "log-$1-$i" --a transport=udp,realm=access,remote=10.1.0.2:4000 \
+			--b transport=udp,realm=core,remote=10.2.0.2:4000 | jq -r .context)
+		fl context delete "$id" >/dev/null || fail "call $i of $1 does not end"
+	done
+}
+# ends WORD: how many ends of its calls the file has, in $REPLY.
+ends() { REPLY=$(jq -s "[.[] | select(.event == \"end\" and ((.call // \"\") | startswith(\"log-$1-\")))] | length" "$RECORDS"); }
+all_ended() { ends "$1" && ((REPLY == CALLS)); }
+
+assert_eq "lost before it stops" "$(unlogged)" 0
+load_start media media --rate 1000 --legs 4
+load media go
+kill -STOP "$LOGGER"
+calls stopped
+counted() { (($(unlogged) > 0)); }
+load media renew
+await 10 counted || fail "what a log that has stopped does not take is not counted: $(fl --json status | jq -c .lost)"
+await 10 all_ended stopped || fail "the file has $REPLY ends of $CALLS calls"
+assert_eq "lost for want of room, or in the file" "$(fl_json status '[.lost.records_queue_full, .lost.records_unwritten] | add')" 0
+kill -CONT "$LOGGER"
+again() { fl context delete "$(fl --json context add --call log-again --a transport=udp,realm=access,remote=10.1.0.2:4000 \
+	--b transport=udp,realm=core,remote=10.2.0.2:4000 | jq -r .context)" >/dev/null && logged '.event == "end" and .call == "log-again"'; }
+await 10 again || fail "a log that goes on is told nothing: $(tail -n 1 "$SYSLOG")"
+load_clean media
+whole()
+{
+	made=$(wc -l <"$RECORDS")
+	(($(in_log | wc -l) + $(unlogged) == made))
+}
+await 10 whole || fail "$(in_log | wc -l) lines in the log and $(unlogged) that are counted are not the $made of the file"
+await 10 accounted || fail "a packet is not accounted for: $(fl accounting)"
+note "a log that stops: $(unlogged) of $made records are counted, all are in the file, media lost nothing"
 
 # ---- what cannot be answered ----
 

@@ -537,7 +537,8 @@ static void test_status(void **state)
 		    "{\"requests_malformed\":0,\"requests_too_old\":3,\"requests_untold\":0,"
 		    "\"events_stale\":0,"
 		    "\"events_ring_full\":0,\"commands_ring_full\":4,\"replies_ring_full\":0,"
-		    "\"records_queue_full\":0,\"records_unwritten\":0,\"radius_queue_full\":0}");
+		    "\"records_queue_full\":0,\"records_unwritten\":0,\"records_unlogged\":0,"
+		    "\"radius_queue_full\":0}");
 	assert_int_equal(
 	    json_integer_value(json_object_get(json_object_get(r, "allocations"), "count")), 3);
 	json_decref(r);
