@@ -383,10 +383,10 @@ static bool check_bond(struct config_reader *r, const struct config_port *p, con
 	for (unsigned i = 0; i < p->n_member; i++) {
 		if (!device_read(p->member[i], &m, err, sizeof(err)))
 			return config_fail_at(r, p->member[i], "%s", err);
-		if (strncmp(m.name, prefix, sizeof(prefix) - 1) == 0)
+		if (strncmp(m.name, prefix, sizeof(prefix) - 1) == 0 || device_tap(&m))
 			return config_fail_at(r, p->member[i],
-					      "%s is a bond, which cannot be a member of one",
-					      p->member[i]);
+					      "%s is a %s, which cannot be a member of a bond",
+					      p->member[i], device_tap(&m) ? "TAP" : "bond");
 		if (!check_member_free(r, p->member[i], &m))
 			return false;
 	}

@@ -9,6 +9,8 @@
 static const char *const buses[] = { "auxiliary", "cdx",      "dpaa_bus", "fslmc", "ifpga",
 				     "pci",	  "platform", "uacce",	  "vdev",  "vmbus" };
 
+static const char tap[] = "tap:"; /* in front of an interface that we serve */
+
 /* The bus that text names in front, or NULL; *rest: what stands behind it. */
 static const char *bus_read(const char *text, const char **rest)
 {
@@ -124,6 +126,27 @@ static bool vf_take(struct device *d, char *err, size_t errlen)
 	return true;
 }
 
+/* "tap:NAME", a name that the kernel takes and without arguments. */
+static bool tap_read(const char *text, struct device *d, char *err, size_t errlen)
+{
+	enum { NAME_MAX_LEN = 15 };
+	const char *name = text + sizeof(tap) - 1;
+	const size_t len = strlen(name);
+
+	if (len == 0 || len > NAME_MAX_LEN || name[strcspn(name, "/:, \t%")] ||
+	    strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+		snprintf(err, errlen,
+			 "'%.64s' names no interface: write tap: and a name of 15 characters at "
+			 "most, without arguments, as in tap:fl0",
+			 text);
+		return false;
+	}
+	*d = (struct device){ .virtual = true };
+	snprintf(d->name, sizeof(d->name), "%s", text);
+	snprintf(d->devargs, sizeof(d->devargs), "vdev:net_null_%s,no-rx=1", name);
+	return true;
+}
+
 bool device_read(const char *text, struct device *d, char *err, size_t errlen)
 {
 	const char *rest, *bus = bus_read(text, &rest);
@@ -131,14 +154,16 @@ bool device_read(const char *text, struct device *d, char *err, size_t errlen)
 	char name[DEVICE_NAME_MAX];
 	int n, m;
 
+	if (strncmp(text, tap, sizeof(tap) - 1) == 0)
+		return tap_read(text, d, err, errlen);
 	if (len == 0) {
 		snprintf(err, errlen, "'%s' names no device", text);
 		return false;
 	}
 	if (!bus && !pci_begins(rest) && !virtual_begins(rest)) {
 		snprintf(err, errlen,
-			 "'%.64s' is no device: write net_af_xdp0,iface=eth0 or a PCI address such "
-			 "as 0000:01:00.0",
+			 "'%.64s' is no device: write net_af_xdp0,iface=eth0, tap:fl0 or a PCI "
+			 "address such as 0000:01:00.0",
 			 text);
 		return false;
 	}
@@ -177,4 +202,9 @@ const char *device_vmbus(const struct device *d)
 const char *device_auxiliary(const struct device *d)
 {
 	return name_on(d, "auxiliary");
+}
+
+const char *device_tap(const struct device *d)
+{
+	return name_on(d, "tap");
 }

@@ -5,7 +5,8 @@
 /*
  * What ports[].device names: a device of DPDK, with the arguments of its driver behind a comma. A
  * PCI address is written as lspci prints it, with or without its domain; another bus is named in
- * front ("auxiliary:mlx5_core.sf.2"); all else is a virtual device.
+ * front ("auxiliary:mlx5_core.sf.2"); all else is a virtual device. And "tap:NAME" is an interface of
+ * the kernel that we serve ourselves (dp/tap.h).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +40,9 @@ const char *device_pci(const struct device *d);
  * open one after DPDK's start.
  */
 const char *device_vmbus(const struct device *d);
+
+/* The interface of "tap:NAME", for which DPDK has a net_null; NULL for another device. */
+const char *device_tap(const struct device *d);
 
 /* The name on the auxiliary bus; NULL for a device of another bus. */
 const char *device_auxiliary(const struct device *d);

@@ -31,6 +31,7 @@ static_assert(CTL_PORTS_MAX * (CONFIG_ADDRS_MAX + 1) < LOCAL_MOST,
 	      "room for whatever may be configured");
 
 struct snapshot;
+struct tap;
 struct trace;
 struct worker;
 struct crypto;
@@ -141,6 +142,7 @@ struct port {
 	bool counts;	      /* these two could be read; the service thread's */
 	uint64_t sent, heard; /* packets, as the device counts; the service thread's */
 	uint64_t outages;     /* so far; the service thread's */
+	struct tap *tap; /* its interface, where it is one of the kernel's (tap.h); else NULL */
 	const struct config_port *conf;
 	char steering[CTL_TEXT_MAX];
 	char offloads[CTL_TEXT_MAX];

@@ -6,6 +6,7 @@
 #include "port.h"
 #include "snapshot.h"
 #include "steer.h"
+#include "tap.h"
 #include "vlan.h"
 #include "vmbus.h"
 #include "worker.h"
@@ -274,6 +275,7 @@ static void port_has(const struct dplane *dp, struct port *p, const struct rte_e
 		     const struct rte_eth_conf *conf)
 {
 	const uint64_t rx = conf->rxmode.offloads, tx = conf->txmode.offloads;
+	struct device t;
 
 	p->rx_csum_ip = rx & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 	p->rx_csum_l4 = rx & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
@@ -287,6 +289,8 @@ static void port_has(const struct dplane *dp, struct port *p, const struct rte_e
 	p->flow_sticky =
 	    p->rx_queues == dp->n_workers &&
 	    (conf->rxmode.mq_mode == RTE_ETH_MQ_RX_RSS || driver_is_sticky(info->driver_name));
+	if (tap_name(p->conf, &t))
+		tap_offers(p);
 	port_describe(p, info, conf);
 }
 
@@ -329,6 +333,17 @@ static bool port_configure(struct dplane *dp, struct port *p, const struct confi
 				 r, err, errlen);
 	port_has(dp, p, &info, &conf);
 	return true;
+}
+
+/* An interface of the kernel's, in place of the ethdev that stands for it. */
+static bool port_tap(struct dplane *dp, struct port *p, char *err, size_t errlen)
+{
+	char why[DEVICE_WHY_MAX];
+	struct device d;
+	const char *name = tap_name(p->conf, &d);
+
+	return !name || tap_open(dp, p, name, why, sizeof(why)) ||
+	       port_fail(dp, p->idx, "device", why, 0, err, errlen);
 }
 
 static void obj_end(struct rte_mempool *pool, void *end, void *obj, unsigned int i)
@@ -521,7 +536,7 @@ bool port_device_open(struct dplane *dp, const struct config *c, struct port *p,
 		return false;
 	if (!port_configure(dp, p, &d, err, errlen) || !port_descriptors(dp, p, &d, err, errlen) ||
 	    !port_buffers(dp, p, err, errlen) || !port_queues(dp, p, err, errlen) ||
-	    !port_start(dp, p, &d, err, errlen))
+	    !port_tap(dp, p, err, errlen) || !port_start(dp, p, &d, err, errlen))
 		return false;
 	if (p->rx_queues > 1)
 		rss_read(&p->rss, p->id);
@@ -575,6 +590,7 @@ void port_close(struct port *port)
 	port->steered_by = NULL;
 	if (rte_eth_dev_is_valid_port(port->id)) {
 		rte_eth_dev_stop(port->id);
+		tap_close(port);
 		rte_eth_dev_close(port->id);
 	}
 	for (uint16_t i = 0; i < port->n_members; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bond.h"
 #include "port.h"
+#include "tap.h"
 
 #include <rte_ethdev.h>
 #include <rte_log.h>
@@ -10,9 +11,11 @@ void port_describe(struct port *p, const struct rte_eth_dev_info *info,
 		   const struct rte_eth_conf *conf)
 {
 	const bool tcp = conf->txmode.offloads & ~RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	struct device d;
 	int n;
 
-	snprintf(p->driver, sizeof(p->driver), "%s", info->driver_name);
+	snprintf(p->driver, sizeof(p->driver), "%s",
+		 tap_name(p->conf, &d) ? "tap" : info->driver_name);
 	n = snprintf(p->offloads, sizeof(p->offloads), "rx-ip-csum %s, rx-l4-csum %s, rss %s, ",
 		     p->rx_csum_ip ? "device" : "software", p->rx_csum_l4 ? "device" : "software",
 		     conf->rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG ? "device" : "none");
@@ -54,6 +57,23 @@ static void link_take(struct port *port, bool told, const struct rte_eth_link *l
 			    : "down: see to its cable, and to the port at the other end");
 }
 
+static bool link_read(const struct port *port, struct rte_eth_link *link)
+{
+	const bool told = rte_eth_link_get_nowait(port->id, link) == 0;
+
+	if (port->tap)
+		link->link_status = tap_is_up(port);
+	return told;
+}
+
+/* Whether the device counts: what stands for a TAP knows nothing of its frames. */
+static bool stats_read(const struct port *port, struct rte_eth_stats *st)
+{
+	if (port->tap)
+		tap_stats(port, st);
+	return !port->tap && rte_eth_stats_get(port->id, st) == 0;
+}
+
 void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts)
 {
 	struct ctl_port_info *i =
@@ -62,7 +82,7 @@ void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts
 	uint32_t seq = atomic_load_explicit(&i->seq, memory_order_relaxed) | 1;
 	struct rte_eth_link link = { 0 };
 	const bool out = port_is_out(port);
-	bool told = !out && rte_eth_link_get_nowait(port->id, &link) == 0;
+	bool told = !out && link_read(port, &link);
 	struct rte_eth_stats st = { 0 };
 	char members[CTL_TEXT_MAX];
 
@@ -71,9 +91,7 @@ void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts
 		bond_look(port);
 	}
 	/* What the device counts is told by its first port, lest it were there twice. */
-	port->counts = !out && !port->conf->shares && rte_eth_stats_get(port->id, &st) == 0;
-	if (!port->counts)
-		memset(&st, 0, sizeof(st));
+	port->counts = !out && !port->conf->shares && stats_read(port, &st);
 	port->sent = st.opackets;
 	port->heard = st.ipackets;
 	bond_describe(port, members, sizeof(members));

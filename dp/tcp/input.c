@@ -379,8 +379,35 @@ static void ack_policy(struct worker *w, struct tcp_conn *c)
 	}
 }
 
+/*
+ * Takes the last n bytes off a packet, and the first n. Where a device has put segments together
+ * these may be more than a buffer has; the buffers stay, empty.
+ */
+static void bytes_trim(struct rte_mbuf *m, uint32_t n)
+{
+	uint32_t keep = m->pkt_len - n;
+
+	m->pkt_len = keep;
+	for (struct rte_mbuf *s = m; s; s = s->next) {
+		s->data_len = (uint16_t)RTE_MIN(keep, s->data_len);
+		keep -= s->data_len;
+	}
+}
+
+static void bytes_skip(struct rte_mbuf *m, uint32_t n)
+{
+	m->pkt_len -= n;
+	for (struct rte_mbuf *s = m; n; s = s->next) {
+		const uint16_t part = (uint16_t)RTE_MIN(n, s->data_len);
+
+		s->data_off = (uint16_t)(s->data_off + part);
+		s->data_len = (uint16_t)(s->data_len - part);
+		n -= part;
+	}
+}
+
 /* The segment's data without headers, and without what is not in the window. */
-static bool data_trim(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
+static void data_trim(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
 {
 	uint32_t dup = seq_lt(s->seq, c->rcv_nxt) ? c->rcv_nxt - s->seq : 0;
 	uint32_t beyond = seq_gt(s->seq + s->len, c->rcv_adv) ? s->seq + s->len - c->rcv_adv : 0;
@@ -390,8 +417,7 @@ static bool data_trim(struct worker *w, struct tcp_conn *c, struct pkt *p, struc
 		count(w, CNT_TCP_DUP);
 		s->flags &= (uint8_t)~TCP_FIN;
 		s->len = (uint16_t)(s->len - beyond);
-		if (rte_pktmbuf_trim(p->m, (uint16_t)beyond) != 0)
-			return false;
+		bytes_trim(p->m, beyond);
 	}
 	if (unlikely(dup)) {
 		reorder_dup(c, s->seq, c->rcv_nxt);
@@ -401,7 +427,15 @@ static bool data_trim(struct worker *w, struct tcp_conn *c, struct pkt *p, struc
 		s->len = (uint16_t)(s->len - dup);
 		off += dup;
 	}
-	return rte_pktmbuf_adj(p->m, (uint16_t)off) != NULL;
+	bytes_skip(p->m, off);
+}
+
+/* The sender's segments, of which a device may have put several into one (RFC 5681 4.2 counts them). */
+static uint16_t data_mss(const struct rte_mbuf *m, const struct tcp_seg *s)
+{
+	const uint16_t each = m->tso_segsz;
+
+	return m->ol_flags & RTE_MBUF_F_RX_LRO ? RTE_MIN(each, s->len) : s->len;
 }
 
 /* Takes p->m. */
@@ -409,11 +443,7 @@ static void data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 {
 	uint32_t before = c->rcv_nxt;
 
-	if (!data_trim(w, c, p, s)) {
-		/* A chain whose last piece is shorter than what is beyond the window. */
-		pkt_drop(w, p->m, DROP_TCP_WINDOW_FULL);
-		return;
-	}
+	data_trim(w, c, p, s);
 	if (unlikely(s->seq != c->rcv_nxt)) {
 		count(w, CNT_TCP_OOO);
 		c->flags |= CONN_ACK_NOW;
@@ -431,7 +461,7 @@ static void data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 			return;
 		}
 	}
-	c->rcv_mss = RTE_MAX(c->rcv_mss, s->len);
+	c->rcv_mss = RTE_MAX(c->rcv_mss, data_mss(p->m, s));
 	if (unlikely(c->ooo.n && seq_gt(s->seq + s->len, c->ooo.head->hash.usr))) {
 		/* It reaches into what is held, which came first and stays. */
 		reorder_put(w, c, p->m, s->seq);

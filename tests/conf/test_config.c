@@ -181,7 +181,9 @@ static const struct {
 	{ "net_null1", "net_bonding0\n    bond: active-backup\n    members: [net_null0]",
 	  ":14: ports[1].members[0]: net_null0 is used already, in line 5" },
 	{ "net_null1", "net_bonding0\n    bond: active-backup\n    members: [net_bonding1]",
-	  ":14: ports[1].members[0]: net_bonding1 is a bond, which cannot be a member of one" },
+	  ":14: ports[1].members[0]: net_bonding1 is a bond, which cannot be a member of a bond" },
+	{ "net_null1", "net_bonding0\n    bond: active-backup\n    members: ['tap:fl0']",
+	  ":14: ports[1].members[0]: tap:fl0 is a TAP, which cannot be a member of a bond" },
 	{ "net_null1", "'01:00.0,dv_flow_en=2'", NULL },
 	{ "net_null1", "'0000:01:00'",
 	  ":12: ports[1].device: '0000:01:00' is no PCI address: bus:device.function, as in "

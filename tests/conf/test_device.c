@@ -38,6 +38,10 @@ static void test_devices(void **state)
 		{ "virtio_user0,path=/p", "vdev:virtio_user0", "vdev:virtio_user0,path=/p" },
 		/* Of a driver that DPDK does not have itself. */
 		{ "vdev:other0", "vdev:other0", "vdev:other0" },
+		/* An interface of ours, and what stands for it. */
+		{ "tap:fl0", "tap:fl0", "vdev:net_null_fl0,no-rx=1" },
+		{ "tap:a-long-name-of-", "tap:a-long-name-of-",
+		  "vdev:net_null_a-long-name-of-,no-rx=1" },
 	};
 	struct device d;
 	char err[128];
@@ -47,7 +51,9 @@ static void test_devices(void **state)
 		assert_true(device_read(rows[i].text, &d, err, sizeof(err)));
 		assert_string_equal(d.name, rows[i].name);
 		assert_string_equal(d.devargs, rows[i].devargs);
-		assert_int_equal(d.virtual, strncmp(rows[i].name, "vdev:", 5) == 0);
+		assert_int_equal(d.virtual, strncmp(rows[i].devargs, "vdev:", 5) == 0);
+		assert_ptr_equal(device_tap(&d),
+				 strncmp(rows[i].name, "tap:", 4) == 0 ? d.name + 4 : NULL);
 		assert_ptr_equal(device_pci(&d),
 				 strncmp(rows[i].name, "pci:", 4) == 0 ? d.name + 4 : NULL);
 		assert_ptr_equal(device_vmbus(&d),
@@ -124,12 +130,17 @@ static void test_no_devices(void **state)
 	 * is none. */
 	for (size_t i = 0; i < sizeof(interfaces) / sizeof(interfaces[0]); i++) {
 		assert_false(device_read(interfaces[i], &d, err, sizeof(err)));
-		assert_non_null(strstr(err, "is no device: write net_af_xdp0,iface=eth0 or a PCI "
+		assert_non_null(strstr(err, "is no device: write net_af_xdp0,iface=eth0, tap:fl0 or a PCI "
 					    "address such as 0000:01:00.0"));
 	}
 	assert_false(device_read("", &d, err, sizeof(err)));
 	assert_string_equal(err, "'' names no device");
 	assert_false(device_read(",iface=access", &d, err, sizeof(err)));
+	assert_false(device_read("tap:", &d, err, sizeof(err)));
+	assert_false(device_read("tap:fl0,queues=2", &d, err, sizeof(err)));
+	assert_false(device_read("tap:..", &d, err, sizeof(err)));
+	assert_false(device_read("tap:a/b", &d, err, sizeof(err)));
+	assert_false(device_read("tap:sixteen-letters-", &d, err, sizeof(err)));
 	assert_false(device_read("vmbus:,a=1", &d, err, sizeof(err)));
 }
 

@@ -142,6 +142,8 @@ void world_in(uint16_t port, uint16_t worker, const struct frame *f)
 			abort();
 	}
 	m->ol_flags |= world.rx_flags;
+	if (m->ol_flags & RTE_MBUF_F_RX_LRO)
+		m->tso_segsz = world.rx_segsz;
 	q->m[q->n++] = m;
 }
 

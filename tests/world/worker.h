@@ -36,6 +36,7 @@ struct world {
 	uint16_t seg_first, seg_rest; /* 0: frames come in one piece; else cut like this */
 	bool at_end;		      /* a frame's last segment ends where its buffer does */
 	uint64_t rx_flags;	      /* what the port says of a frame that comes in */
+	uint16_t rx_segsz;	      /* and, with RTE_MBUF_F_RX_LRO, of what it was put together */
 	uint16_t tx_room;	      /* frames a port takes in all */
 	uint16_t tx_once;	      /* and at one call */
 	/* Makes frames of what goes out, for world_sent(); NULL: they are what it is. */

@@ -75,6 +75,29 @@ static void full_is_what_the_peer_sends(void **state)
 	peer_reset();
 }
 
+/* What a device has put together is as many segments as it was, and does not make them longer. */
+static void put_together_by_the_device(void **state)
+{
+	const uint32_t large = 5 * MSS_TS;
+
+	(void)state;
+	open_passive();
+	app.c->quick_acks = 0;
+	world.rx_flags = RTE_MBUF_F_RX_LRO;
+	world.rx_segsz = MSS_TS;
+	world.seg_first = world.seg_rest = 2048;
+	seg_in(ACK, 1, 1, (uint16_t)large);
+	world.rx_flags = 0;
+	world.seg_first = world.seg_rest = 0;
+	seg_expect(ACK, 1, 1 + large, 0);
+	seg_in(ACK, 1 + large, 1, MSS_TS);
+	seg_none();
+	seg_in(ACK, 1 + large + MSS_TS, 1, MSS_TS);
+	seg_expect(ACK, 1, 1 + large + 2 * MSS_TS, 0);
+	assert_int_equal(app.received, large + 2 * MSS_TS);
+	peer_reset();
+}
+
 static void data_takes_it_along(void **state)
 {
 	(void)state;
@@ -120,8 +143,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		tcp_test(quick_at_the_start),  tcp_test(one_alone_waits),
 		tcp_test(the_second_does_not), tcp_test(full_is_what_the_peer_sends),
-		tcp_test(data_takes_it_along), tcp_test(what_comes_twice_is_told),
-		tcp_test(an_ack_is_no_reason),
+		tcp_test(put_together_by_the_device), tcp_test(data_takes_it_along),
+		tcp_test(what_comes_twice_is_told), tcp_test(an_ack_is_no_reason),
 	};
 
 	return tcp_run(tests);
