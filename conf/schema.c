@@ -339,7 +339,7 @@ static const struct schema_key keys_port[] = {
 	  .help = "name in tables and counters" },
 	{ "device", SCHEMA_STRING, STRING(config_port, device, 1),
 	  .why = "a device is set up once, before packets are taken from it",
-	  .help = "PCI address (01:00.0), device of another bus (auxiliary:NAME) or virtual device of DPDK, with its driver's arguments; several ports may name it, each with a vlan of its own" },
+	  .help = "PCI address (01:00.0), device of another bus (auxiliary:NAME) or virtual device of DPDK, with its driver's arguments, or an interface of the kernel to be made (tap:NAME); several ports may name it, each with a vlan of its own" },
 	{ "bond", SCHEMA_ENUM, FIELD(config_port, bond),
 	  .names = names_bond, .def = "none",
 	  .why = "a device is set up once, before packets are taken from it",

@@ -189,6 +189,16 @@ static bool claim(const char *name, struct socket_peer *by)
 	return !taken || (by->uid != 0 && by->uid != geteuid());
 }
 
+/* Whether two processes could open the device, and each would have half of what comes, or nothing. */
+static bool is_claimed(const struct device *d, char *name, size_t len)
+{
+	const char *tap = device_tap(d);
+
+	if (tap)
+		snprintf(name, len, "%s", tap);
+	return tap || (is_driver(d, "net_af_xdp") && name_read(d, name, len));
+}
+
 static bool claim_device(const struct config *c, unsigned port, const char *key, const char *text,
 			 char *err, size_t errlen)
 {
@@ -196,8 +206,8 @@ static bool claim_device(const struct config *c, unsigned port, const char *key,
 	struct socket_peer by;
 	struct device d;
 
-	if (!device_read(text, &d, why, sizeof(why)) || !is_driver(&d, "net_af_xdp") ||
-	    !name_read(&d, name, sizeof(name)) || claim(name, &by) || by.pid == getpid())
+	if (!device_read(text, &d, why, sizeof(why)) || !is_claimed(&d, name, sizeof(name)) ||
+	    claim(name, &by) || by.pid == getpid())
 		return true;
 	snprintf(
 	    err, errlen,

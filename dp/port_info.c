@@ -10,7 +10,7 @@
 void port_describe(struct port *p, const struct rte_eth_dev_info *info,
 		   const struct rte_eth_conf *conf)
 {
-	const bool tcp = conf->txmode.offloads & ~RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	const bool tcp = p->tx_csum_tcp || p->multi_seg;
 	struct device d;
 	int n;
 
@@ -61,8 +61,10 @@ static bool link_read(const struct port *port, struct rte_eth_link *link)
 {
 	const bool told = rte_eth_link_get_nowait(port->id, link) == 0;
 
-	if (port->tap)
+	if (port->tap) {
 		link->link_status = tap_is_up(port);
+		link->link_speed = RTE_ETH_SPEED_NUM_UNKNOWN;
+	}
 	return told;
 }
 

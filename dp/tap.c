@@ -17,7 +17,7 @@
 
 enum {
 	TCP_CSUM = 16,	/* offset of the checksum in a header of TCP */
-	TXQ_LEN = 4096, /* frames of the kernel's that may wait for us */
+	TXQ_LEN = 8192, /* frames of the kernel's that may wait for us */
 };
 
 struct tap {

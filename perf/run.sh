@@ -10,7 +10,7 @@ BUILD=${FAIRLEAD_BUILD:-$ROOT/build}
 RESULTS=${PERF_RESULTS:-$ROOT/perf/results}
 SCENARIOS=(relay workers auth srtp esp alloc memif veth latency memory tcp tap tls allocator gateway splice ceilings instructions)
 PROGRAMS=(perf/bench_relay perf/bench_media perf/bench_srtp perf/bench_esp perf/bench_alloc perf/bench_sessions perf/bench_auth perf/bench_tcp perf/bench_tls
-	perf/bench_handshake perf/bench_tap perf/tcp_load perf/tls_load perf/turn_load
+	perf/bench_handshake perf/tcp_load perf/tls_load perf/turn_load
 	fairlead-dp fairlead-cp fairlead)
 CHILD=
 

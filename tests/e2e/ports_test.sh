@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Every type of port that needs no hardware: AF_PACKET, AF_XDP, memif, vhost and virtio-user, with
+# Every type of port that needs no hardware: AF_PACKET, AF_XDP, TAP, memif, vhost and virtio-user, with
 # and without a VLAN tag, two ports on one device, told apart by theirs, bonds, and VLANs on a bond. Over each, fairlead-dp answers ARP, ND and echo at full MTU and in
 # fragments, and relays an independent client's traffic with both families and nothing lost. A port
 # that is not there is one sentence.
@@ -39,7 +39,7 @@ host()
 	in_ns "$1" ip -6 route add default via "$6"
 }
 
-world()
+namespaces()
 {
 	local n
 	own_namespaces_del
@@ -47,11 +47,21 @@ world()
 		ip netns add "$NS-$n"
 		in_ns "$NS-$n" ip link set lo up
 	done
-	wire_pair access client0 "$NS-client"
-	wire_pair core peer0 "$NS-peer"
+}
+
+hosts()
+{
 	host "$NS-client" client0 10.1.0.2/24 10.1.0.1 fd00:1::2/64 fd00:1::1
 	host "$NS-peer" peer0 10.2.0.2/24 10.2.0.1 fd00:2::2/64 fd00:2::1
 	start_peer
+}
+
+world()
+{
+	namespaces
+	wire_pair access client0 "$NS-client"
+	wire_pair core peer0 "$NS-peer"
+	hosts
 }
 
 # configure ACCESS CORE [SED...]: $TMP/fairlead.yaml with these devices, small, apart from the
@@ -193,6 +203,66 @@ kernel()
 	works
 	end "$CP" "$DP"
 }
+
+# tap_give PORT FAR NAMESPACE: an interface that the relay has made goes to where its host is.
+tap_give()
+{
+	in_relay ip link set "$1" netns "$3" name "$2"
+	in_ns "$3" ip link set "$2" up
+}
+
+link_is() { [[ $(fl_json ports '.ports[1].info.link_up') == "$1" ]]; }
+
+# The kernel's interfaces, made by the relay, with all offloads on: a stream of 20 MB that is joined
+# crosses in large segments and is what it was.
+taps()
+{
+	local packets
+	KIND="TAP"
+	namespaces
+	configure tap:access tap:core \
+		"s/^relays:/  - {address: $SERVER4, port: 7000, transport: tcp, service: bulk}\n&/" \
+		"s/^services:.*/&\n  - {name: bulk, backend: $PEER4, port: 7001}/"
+	relay_up
+	assert "$KIND: another fairlead-dp takes it" refuses_taken
+	tap_give access client0 "$NS-client"
+	tap_give core peer0 "$NS-peer"
+	hosts
+	works
+	head -c 20000000 /dev/urandom >"$TMP/bulk"
+	start "$TMP/bulk.log" in_peer python3 -c "import socket, sys
+s = socket.create_server((sys.argv[1], 7001)).accept()[0]
+with open(sys.argv[2], 'wb') as f:
+    while b := s.recv(1 << 20):
+        f.write(b)" "$PEER4" "$TMP/bulk.heard"
+	await 10 listens_tcp "$NS-peer" 7001 || fail "$KIND: no back end"
+	packets=$(fl_json ports '.ports[0].traffic.total.rx_packets')
+	in_client timeout 60 python3 -c "import socket, sys
+s = socket.create_connection((sys.argv[1], 7000))
+s.sendall(open(sys.argv[2], 'rb').read())
+s.shutdown(socket.SHUT_WR)
+s.recv(1)" "$SERVER4" "$TMP/bulk" || fail "$KIND: the stream does not get through"
+	await 20 ended "$PID" || fail "$KIND: the back end still waits"
+	assert "$KIND: the stream is what it was" cmp -s "$TMP/bulk" "$TMP/bulk.heard"
+	packets=$(($(fl_json ports '.ports[0].traffic.total.rx_packets') - packets))
+	assert_num "$KIND: frames of it" "$packets" -lt 5000
+	in_ns "$NS-peer" ip link set peer0 down
+	await 20 link_is false || fail "$KIND: a link that is down is not told"
+	in_ns "$NS-peer" ip link set peer0 up
+	await 20 link_is true || fail "$KIND: nor that it is up again"
+	end "$CP" "$DP"
+	assert "$KIND: the interface goes with it" no_link
+}
+
+# What a second fairlead-dp says of the same interfaces.
+refuses_taken()
+{
+	sed "s|dp.sock|second.sock|" "$CONFIG" >"$TMP/second.yaml"
+	in_relay timeout 30 "$BUILD/fairlead-dp" --config "$TMP/second.yaml" >"$TMP/second" 2>&1 </dev/null && return 1
+	grep -q "ports\[0\].device (access, tap:access): is used by another fairlead-dp (pid $DP)" "$TMP/second"
+}
+
+no_link() { ! in_ns "$NS-client" ip link show client0 >"$TMP/link" 2>&1; }
 
 # trunk PORT FAR: a wire between the cable, which tags, and the relay.
 trunk()
@@ -396,7 +466,7 @@ missing()
 		's/^    mtu: 1500/    mtu: 1779/'
 }
 
-(($#)) || set -- kernel:af_packet kernel:af_xdp vlan:af_packet vlan:af_xdp \
+(($#)) || set -- kernel:af_packet kernel:af_xdp taps vlan:af_packet vlan:af_xdp \
 	shared:100:af_xdp shared:0:af_xdp memif vhost bond_active_backup bond_lacp bond_vlans jumbo missing
 for kind; do
 	"${kind%%:*}" "${kind#*:}"
