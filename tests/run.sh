@@ -51,6 +51,8 @@ usage()
 	  e2e-sanitized:NAME                       the hostile ones of these on the sanitized programs
 	  hostile:NAME                             tests/hostile/NAME.py beside honest clients
 	  vm:DRIVER                                the relay on PCI NICs of a virtual machine: tests/vm/driver.sh
+	  vm:DRIVER:e2e                            the end-to-end tests there that tests/vm/e2e_not.txt does not except;
+	                                           that of virtio with --long, or each asked for by name
 	  vm:numa                                  workers on two NUMA nodes of one: tests/vm/numa.sh
 	  vm:tap                                   rte_flow by a kernel's filters: tests/vm/tap.sh
 	  vm:steer                                 an RSS key that steers, on PCI: tests/vm/driver.sh virtio vm:steer
@@ -361,6 +363,7 @@ static()
 	say "static checks"
 	try static:licences licences
 	try static:shellcheck scripts
+	try static:vm-e2e tests/vm/e2e.sh
 	for f in tests/check-*.sh tests/test-checks.sh; do
 		[[ -f $f ]] || { none static:checks "there is no tests/check-*.sh"; return; }
 		try "static:$(basename "$f" .sh)" bash "$f" "$ROOT"
@@ -404,8 +407,8 @@ lanes()
 	# A lane does not reach the registry. Who needs the packages says why they are not there.
 	[[ " ${JOBS[*]}" != *" vm:"* ]] || tests/vm/guest.sh --fetch >"$(log_of vm:fetch)" 2>&1
 	[[ " ${JOBS[*]}" != *"vm:bare "* ]] || GUEST_KMODS=1 tests/vm/guest.sh --fetch >>"$(log_of vm:fetch)" 2>&1
-	[[ " ${JOBS[*]}" != *" vm:igb "* ]] || tests/vm/driver.sh igb --fetch >>"$(log_of vm:fetch)" 2>&1
-	[[ " ${JOBS[*]}" != *" e2e:"* ]] || tests/e2e/node/install.sh build >"$(log_of e2e:node)" 2>&1
+	[[ " ${JOBS[*]}" != *" vm:igb"* ]] || tests/vm/driver.sh igb --fetch >>"$(log_of vm:fetch)" 2>&1
+	[[ " ${JOBS[*]}" != *" e2e:"* && "${JOBS[*]}" != *":e2e "* ]] || tests/e2e/node/install.sh build >"$(log_of e2e:node)" 2>&1
 	for name in "${JOBS[@]}"; do left[${name%% *}]=1; done
 	dir=$(mktemp -d)
 	while read -r name rc seconds; do
@@ -496,6 +499,11 @@ vms()
 		[[ $d != virtio && $d != igb ]] || queues=2 # QEMU spreads packets over the queues of these alone
 		# Two guests at a time emulate more than the machine has.
 		job "vm:$d" "VM_LONG=$LONG" "VM_QUEUES=$queues" "VM_SECONDS=$((3 * E2E_SECONDS / 2))" "GUEST_SECONDS=$((4 * E2E_SECONDS))" tests/vm/driver.sh "$d"
+	done
+	# Hours: each test takes some ten times what it takes here.
+	for d in e1000e vmxnet3 virtio e1000 igb; do
+		[[ $PATTERN != *vm:$d:e2e* ]] && [[ -z $LONG || $d != virtio ]] ||
+			job "vm:$d:e2e" "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((40 * E2E_SECONDS))" tests/vm/driver.sh "$d" e2e
 	done
 	job vm:numa tests/vm/numa.sh
 	[[ -z $LONG && $PATTERN != *vm:tap* ]] || job vm:tap tests/vm/tap.sh

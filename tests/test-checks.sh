@@ -180,6 +180,21 @@ verdict 0 'ninja with the file as it was' ninja -C "$tmp/build"
 edit lib/drop.def '$aDROP(NEW, "new", INFO, "a new one")'
 verdict 1 'ninja with a changed boundary' ninja -C "$tmp/build"
 
+# ---- which end-to-end tests a guest runs ----
+mkdir -p "$tmp/few/tests/"{e2e,vm}
+touch "$tmp/few/tests/e2e/"{one,two}_test.sh
+# listed WANT WHAT LINE...: of a list with these lines.
+listed() {
+	printf '%s\n' "${@:3}" >"$tmp/few/tests/vm/e2e_not.txt"
+	verdict "$1" "tests/vm/e2e_not.txt: $2" "$src/tests/vm/e2e.sh" "$tmp/few"
+}
+listed 0 'as it should be' '# why' 'two   has no port'
+verdict 0 'tests/vm/e2e.sh: all others' test "$(cat "$tmp/out")" = one
+listed 1 'a test that is not there' 'three has no port'
+listed 1 'no reason' 'two'
+listed 1 'a word is no reason' 'two  port'
+listed 1 'the same twice' 'two has no port' 'two has no port'
+
 # ---- the runner: what is asked for, in any order ----
 # asked WANT ARGUMENT...: how long a run with these would fuzz.
 asked() {

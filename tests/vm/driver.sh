@@ -10,7 +10,7 @@
 #
 #   driver.sh DRIVER [TEST...]   DRIVER is e1000, e1000e, igb, virtio or vmxnet3. A TEST is "check"
 #                                (conf/quickstart.sh --check), e2e:NAME (tests/e2e/NAME_test.sh) or vm:NAME
-#                                (tests/vm/NAME_test.sh). Without: what tests/run.sh runs.
+#                                (tests/vm/NAME_test.sh), or "e2e", those of e2e.sh. Without: what tests/run.sh runs.
 #
 #                                vm:bare is for itself, since the guest is booted for it.
 #
@@ -64,6 +64,11 @@ igb)
 	;;
 esac
 (($#)) || set -- "${SUITE[@]}" ${VM_LONG:+"${LONG[@]}"}
+if [[ $* == e2e ]]; then
+	names=$("$ROOT/tests/vm/e2e.sh")
+	mapfile -t names <<<"$names"
+	set -- "${names[@]/#/e2e:}"
+fi
 
 # wire PORT FAR: two taps on one bridge.
 wire()
@@ -75,7 +80,8 @@ wire()
 	ip tuntap add "$1" mode tap vnet_hdr "${many[@]}"
 	ip tuntap add "$2" mode tap vnet_hdr
 	for dev in "$1" "$2"; do
-		ip link set "$dev" addrgenmode none master "wire-$1" up
+		# What QEMU has no time for waits there, and is not lost, however much comes at once.
+		ip link set "$dev" addrgenmode none txqueuelen 10000 master "wire-$1" up
 		ip link set "$dev" type bridge_slave group_fwd_mask 4 # LACP passes
 	done
 }
