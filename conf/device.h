@@ -5,8 +5,8 @@
 /*
  * What ports[].device names: a device of DPDK, with the arguments of its driver behind a comma. A
  * PCI address is written as lspci prints it, with or without its domain; another bus is named in
- * front ("auxiliary:mlx5_core.sf.2"); all else is a virtual device. And "tap:NAME" is an interface of
- * the kernel that we serve ourselves (dp/tap.h).
+ * front ("auxiliary:mlx5_core.sf.2"); all else is a virtual device. And "tap:NAME" is an interface
+ * of the kernel that we serve ourselves (dp/tap.h).
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -189,7 +189,8 @@ static bool claim(const char *name, struct socket_peer *by)
 	return !taken || (by->uid != 0 && by->uid != geteuid());
 }
 
-/* Whether two processes could open the device, and each would have half of what comes, or nothing. */
+/* Whether two processes could open the device, and each would have half of what comes, or nothing.
+ */
 static bool is_claimed(const struct device *d, char *name, size_t len)
 {
 	const char *tap = device_tap(d);

@@ -22,8 +22,8 @@ bool iface_queue_obstacle(const struct device *d, uint32_t mb, char *why, size_t
 /*
  * Claims each interface that a port of the configuration has for AF_XDP, or as a TAP, until this
  * process ends: AF_XDP's driver takes the XDP program off an interface when it fails to open it as
- * well, and whoever has the interface hears nothing any more; a TAP would have one more queue. False and one sentence in err: another fairlead-dp of
- * this network namespace has it.
+ * well, and whoever has the interface hears nothing any more; a TAP would have one more queue.
+ * False and one sentence in err: another fairlead-dp of this network namespace has it.
  */
 bool iface_claim_all(const struct config *c, char *err, size_t errlen);
 

@@ -52,8 +52,7 @@ void tap_queue_free(struct tap_queue *q)
 
 static void told(_Atomic uint64_t *counter)
 {
-	atomic_store_explicit(counter,
-			      atomic_load_explicit(counter, memory_order_relaxed) + 1,
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
 }
 
@@ -155,8 +154,8 @@ static struct virtio_net_hdr_v1 frame_asks(struct rte_mbuf *m)
 	h.csum_offset = TCP_CSUM;
 	if (!(m->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
 		return h;
-	h.gso_type = m->ol_flags & RTE_MBUF_F_TX_IPV4 ? VIRTIO_NET_HDR_GSO_TCPV4
-						      : VIRTIO_NET_HDR_GSO_TCPV6;
+	h.gso_type =
+	    m->ol_flags & RTE_MBUF_F_TX_IPV4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
 	h.gso_size = m->tso_segsz;
 	h.hdr_len = (uint16_t)(m->l2_len + m->l3_len + m->l4_len);
 	return h;
@@ -176,8 +175,7 @@ static bool frame_write(struct tap_queue *q, struct rte_mbuf *m)
 		*sum = sum_with_length(m, was);
 	}
 	for (const struct rte_mbuf *s = m; s && n <= TAP_SEND_MAX; s = s->next)
-		from[n++] =
-		    (struct iovec){ rte_pktmbuf_mtod(s, void *), rte_pktmbuf_data_len(s) };
+		from[n++] = (struct iovec){ rte_pktmbuf_mtod(s, void *), rte_pktmbuf_data_len(s) };
 	if (likely(writev(q->fd, from, n) >= 0))
 		return true;
 	if (sum) /* it may be given once more */

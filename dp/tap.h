@@ -7,8 +7,8 @@
  * frame has a header of virtio-net before it, so segments of 64 KB cross in one piece and nobody
  * computes their checksums: the kernel leaves both to us, and we to it.
  *
- * DPDK's net_tap knows no such header. The ethdev is a net_null that receives nothing and frees what
- * it is given; a callback before each of its bursts reads and writes the interface.
+ * DPDK's net_tap knows no such header. The ethdev is a net_null that receives nothing and frees
+ * what it is given; a callback before each of its bursts reads and writes the interface.
  */
 #include "conf/device.h"
 #include "port.h"
@@ -25,13 +25,15 @@ enum {
 /* A worker's, but for lost and refused, which the service thread reads. */
 struct tap_queue {
 	int fd;
-	uint16_t empty;	   /* buffers at the front of m[] that are missing */
+	uint16_t empty; /* buffers at the front of m[] that are missing */
 	struct rte_mempool *pool;
 	struct rte_mbuf *m[TAP_BUFFERS]; /* where the next frame goes */
 	struct iovec to[1 + TAP_BUFFERS];
 	_Atomic uint64_t short_of; /* bursts without buffers to read into */
-	_Atomic uint64_t bad_in;   /* frames that were longer than TAP_BUFFERS, or shorter than a header */
-	_Atomic uint64_t bad_out;  /* frames that the kernel did not take: the interface is down or gone */
+	_Atomic uint64_t
+	    bad_in; /* frames that were longer than TAP_BUFFERS, or shorter than a header */
+	_Atomic uint64_t
+	    bad_out; /* frames that the kernel did not take: the interface is down or gone */
 } __rte_cache_aligned;
 
 /* The interface that the port's device names, in d; NULL: it names another kind of device. */

@@ -430,7 +430,8 @@ static void data_trim(struct worker *w, struct tcp_conn *c, struct pkt *p, struc
 	bytes_skip(p->m, off);
 }
 
-/* The sender's segments, of which a device may have put several into one (RFC 5681 4.2 counts them). */
+/* The sender's segments, of which a device may have put several into one (RFC 5681 4.2 counts
+ * them). */
 static uint16_t data_mss(const struct rte_mbuf *m, const struct tcp_seg *s)
 {
 	const uint16_t each = m->tso_segsz;

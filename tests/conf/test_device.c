@@ -130,8 +130,9 @@ static void test_no_devices(void **state)
 	 * is none. */
 	for (size_t i = 0; i < sizeof(interfaces) / sizeof(interfaces[0]); i++) {
 		assert_false(device_read(interfaces[i], &d, err, sizeof(err)));
-		assert_non_null(strstr(err, "is no device: write net_af_xdp0,iface=eth0, tap:fl0 or a PCI "
-					    "address such as 0000:01:00.0"));
+		assert_non_null(
+		    strstr(err, "is no device: write net_af_xdp0,iface=eth0, tap:fl0 or a PCI "
+				"address such as 0000:01:00.0"));
 	}
 	assert_false(device_read("", &d, err, sizeof(err)));
 	assert_string_equal(err, "'' names no device");

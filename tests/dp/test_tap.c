@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A queue of a TAP interface (dp/tap.h): a socket that keeps datagrams apart stands for it. What the
- * header of virtio-net says becomes what a device says of a packet, and the other way round; frames
- * of 64 KB cross in one piece; without buffers nothing is read, and so nothing is lost. R73.
+ * A queue of a TAP interface (dp/tap.h): a socket that keeps datagrams apart stands for it. What
+ * the header of virtio-net says becomes what a device says of a packet, and the other way round;
+ * frames of 64 KB cross in one piece; without buffers nothing is read, and so nothing is lost. R73.
  */
 #include "tests/world/unit.h"
 #include "tests/world/worker.h"
@@ -108,8 +108,8 @@ static void small_frames_are_a_buffer_each(void **state)
 static void the_largest_is_a_chain(void **state)
 {
 	const struct virtio_net_hdr_v1 h = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-					     .gso_type = VIRTIO_NET_HDR_GSO_TCPV4 |
-							 VIRTIO_NET_HDR_GSO_ECN,
+					     .gso_type =
+						 VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN,
 					     .gso_size = 1448 };
 	struct rte_mbuf *m;
 	uint32_t at = 0;
@@ -239,7 +239,6 @@ static void who_is_gone_takes_nothing(void **state)
 
 int main(void)
 {
-	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(small_frames_are_a_buffer_each, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_largest_is_a_chain, setup, teardown),
@@ -250,5 +249,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_is_gone_takes_nothing, setup, teardown),
 	};
 
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,8 +76,8 @@ void world_clock_us(uint64_t us);
 void world_pass(uint32_t ms, void (*run)(void));
 void world_pass_ms(uint32_t ms);
 /*
- * A reload takes c, which is made by malloc() from world.conf, and is taken. snapshot_close() at the
- * end of the test.
+ * A reload takes c, which is made by malloc() from world.conf, and is taken. snapshot_close() at
+ * the end of the test.
  */
 void world_reload(struct config *c);
 /* Every neighbour the picture shows becomes known. */

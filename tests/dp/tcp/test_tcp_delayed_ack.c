@@ -141,10 +141,10 @@ static void an_ack_is_no_reason(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		tcp_test(quick_at_the_start),  tcp_test(one_alone_waits),
-		tcp_test(the_second_does_not), tcp_test(full_is_what_the_peer_sends),
+		tcp_test(quick_at_the_start),	      tcp_test(one_alone_waits),
+		tcp_test(the_second_does_not),	      tcp_test(full_is_what_the_peer_sends),
 		tcp_test(put_together_by_the_device), tcp_test(data_takes_it_along),
-		tcp_test(what_comes_twice_is_told), tcp_test(an_ack_is_no_reason),
+		tcp_test(what_comes_twice_is_told),   tcp_test(an_ack_is_no_reason),
 	};
 
 	return tcp_run(tests);
