@@ -7,7 +7,10 @@
 
 #include <event2/event.h>
 
-enum { DATAGRAM_MAX = 65507 }; /* bytes */
+enum {
+	DATAGRAM_MAX = 65507,	 /* bytes */
+	DATAGRAM_HEARD_MAX = 16, /* addresses that are told apart */
+};
 
 struct datagram;
 
@@ -18,6 +21,13 @@ typedef void datagram_fn(void *arg, const struct sock_addr *from, const char *p,
 struct datagram *datagram_open(struct event_base *base, const struct ip_addr *ip, uint16_t port,
 			       datagram_fn *received, void *arg);
 void datagram_enable(struct datagram *d);
+/*
+ * Only what comes from these addresses, which are of the socket's family, is heard from now on: the
+ * kernel drops the rest before it takes up room. Where it does not, all are heard as before.
+ */
+void datagram_hear(struct datagram *d, const struct ip_addr *from, uint32_t n);
+/* Datagrams that it has dropped: of others, or there was no room for them. NULL: 0. */
+uint32_t datagram_dropped(const struct datagram *d);
 /* NULL is fine. */
 void datagram_close(struct datagram *d);
 /* What the kernel does not take is lost, as on the way. */

@@ -299,6 +299,30 @@ struct datagram *mg_udp_open(struct mg *m, const struct config_gateway *c, char 
 	return d;
 }
 
+void mg_udp_hear(struct mg *m)
+{
+	struct ip_addr from[CONFIG_H248_CONTROLLERS_MAX + 1];
+	uint32_t n = 0;
+
+	_Static_assert(sizeof(from) / sizeof(from[0]) <= DATAGRAM_HEARD_MAX, "they are told apart");
+	if (!m->udp)
+		return;
+	for (uint16_t i = 0; i < m->n_controller; i++) {
+		if (m->conf[i].transport == CONTROLLER_UDP)
+			from[n++] = m->controller[i].ip;
+	}
+	if (be16_get(m->leave.to.port) && ip_is_v4(&m->leave.to.ip) == ip_is_v4(&m->bound.ip))
+		from[n++] = m->leave.to.ip;
+	datagram_hear(m->udp, from, n);
+}
+
+void mg_udp_close(struct mg *m)
+{
+	m->dropped += datagram_dropped(m->udp);
+	datagram_close(m->udp);
+	m->udp = NULL;
+}
+
 void mg_take_conf(struct mg *m)
 {
 	const struct timeval each = { 0, TICK_MS * 1000 };
@@ -313,7 +337,8 @@ void mg_take_conf(struct mg *m)
 		m->controller[m->n_controller] =
 		    (struct sock_addr){ to->addr, be16_make(to->port) };
 	}
-	if (m->n_controller && !event_pending(m->timer, EV_TIMEOUT, NULL)) {
+	mg_udp_hear(m);
+	if (!event_pending(m->timer, EV_TIMEOUT, NULL)) {
 		m->told = gate_events_last(m->g); /* before, it rested */
 		event_add(m->timer, &each);
 	}
@@ -347,22 +372,27 @@ bool mg_start(const struct server *s, struct gateway *g, struct event_base *base
 	      char *err, size_t errlen)
 {
 	const struct config_gateway *c = &s->conf->gateway;
+	/* Who was in charge may not know yet that the list has it no more. */
+	const bool needed = c->n_h248_controller > 0;
 	struct mg *m;
 
 	*out = NULL;
-	if (!g || !c->n_h248_controller)
+	if (!g || (!needed && !mg_file_is_there(s->conf)))
 		return true;
 	m = mg_create(s, g, base, err, errlen);
 	if (!m || !mg_names_load(&m->names, c->h248_names, err, errlen) ||
 	    !(m->udp = mg_udp_open(m, c, err, errlen)) ||
 	    (mg_wants_tls(c) && !(m->tls = mg_stream_load(c, err, errlen)))) {
 		mg_stop(m);
-		return false;
+		return !needed;
 	}
-	*out = m;
-	datagram_enable(m->udp);
 	mg_take_conf(m);
+	datagram_enable(m->udp);
 	mg_assoc_start(m);
+	if (needed || be16_get(m->leave.to.port))
+		*out = m;
+	else
+		mg_stop(m);
 	return true;
 }
 
@@ -392,8 +422,9 @@ struct cert_life mg_certificate(const struct mg *m)
 	return tls_socket_life(m ? m->tls : NULL);
 }
 
-const struct mg_stats *mg_stats(const struct mg *m)
+const struct mg_stats *mg_stats(struct mg *m)
 {
+	m->stats.dropped = m->dropped + datagram_dropped(m->udp);
 	return &m->stats;
 }
 

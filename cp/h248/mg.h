@@ -71,7 +71,7 @@ struct cert_life mg_certificate(const struct mg *m);
 void mg_stop(struct mg *m);
 /* Bytes of the file that outlives this process. */
 uint64_t mg_file_size(const struct config *c);
-const struct mg_stats *mg_stats(const struct mg *m);
+const struct mg_stats *mg_stats(struct mg *m);
 enum mg_state mg_state(const struct mg *m);
 /* Of the controller that serves it, or is asked; NULL: there are none. */
 const struct sock_addr *mg_controller(const struct mg *m);

@@ -128,8 +128,10 @@ void mg_assoc_start(struct mg *m)
 
 	if (!mg_file_load(m)) {
 		/* Who was in charge is asked first: it has our contexts. */
-		register_with(m, m->assoc.lost && m->assoc.served ? (uint16_t)(m->assoc.served - 1)
-								  : 0);
+		if (m->n_controller)
+			register_with(m, m->assoc.lost && m->assoc.served
+					     ? (uint16_t)(m->assoc.served - 1)
+					     : 0);
 		mg_file_save(m);
 		return;
 	}

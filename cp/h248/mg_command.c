@@ -2,8 +2,12 @@
 /* Commands (H.248.1 7.2), each with its reply. */
 #include "mg_priv.h"
 
+#include "../../lib/bug.h"
+
 #include <stdio.h>
 #include <string.h>
+
+enum { MOVE_ROOM = 8 /* commands to a worker: of a move, of a change, and of the way back */ };
 
 static enum mg_command command_of(enum h248_token token)
 {
@@ -128,11 +132,16 @@ static bool add_first(struct mg_work *k, const struct mg_want *w, struct gate_fa
 static bool add_read(struct mg_work *k, const struct h248_item *i, uint32_t *side,
 		     struct mg_want *w)
 {
+	bool shut;
+
 	if (k->null || (!k->c && !k->choose))
 		return mg_fail(k, MG_BAD_ACTION, "Nothing is added to that context");
 	if (!is_ours(k))
 		return false;
 	mg_load_added(k->m);
+	if (!mg_topology_join(k, true, &shut))
+		return false;
+	w->keep.shut = shut;
 	if (!mg_term_read(k, i, true, w))
 		return false;
 	if (!w->spec.note[0])
@@ -246,6 +255,7 @@ static bool change_read(struct mg_work *k, const struct h248_item *i, const stru
 	term_spec(k->m->g, c, side, &w->spec);
 	gate_local(k->m->g, c, side, false, &w->local);
 	w->keep.attributes = k->attributes;
+	w->keep.shut &= c == k->c; /* not of another context's topology */
 	if (keys)
 		w->srtp = *keys;
 	if (!mg_term_read(k, i, false, w))
@@ -327,18 +337,27 @@ static bool move_read(struct mg_work *k, const struct h248_item *i, struct conte
 	       mg_fail(k, MG_NOT_IMPLEMENTED, "One context is of datagrams, the other is not");
 }
 
-/* All of it or nothing: what can be refused is looked at before it goes. */
+/*
+ * All of it or nothing: what can be refused is looked at before it goes, and the worker has room
+ * for the way back, too.
+ */
 static bool move_side(struct mg_work *k, struct context *from, uint32_t side, uint32_t to_side,
 		      const struct mg_want *w)
 {
 	struct gateway *g = k->m->g;
 	struct gate_fail f = { 0 };
 
-	if (!gate_check(g, from, side, &w->spec, &f) ||
-	    !gate_move(g, from, side, k->c, to_side, &f))
+	if (!gate_check(g, from, side, &w->spec, &f))
+		return mg_fail_gate(k, &f);
+	if (dplink_room(k->m->s->link, k->c->worker) < MOVE_ROOM)
+		return mg_fail(k, MG_NO_RESOURCES, "worker %u has more commands than it can take",
+			       k->c->worker);
+	if (!mg_term_keys_ready(k, k->c, w))
+		return false;
+	if (!gate_move(g, from, side, k->c, to_side, &f))
 		return mg_fail_gate(k, &f);
 	if (!change_set(k, to_side, w)) {
-		gate_move(g, k->c, to_side, from, side, &f);
+		WARN_ON(!gate_move(g, k->c, to_side, from, side, &f));
 		return false;
 	}
 	if (from->term[!side].term.transport == TERM_NONE)
@@ -351,13 +370,14 @@ static bool move(struct mg_work *k, const struct h248_item *i)
 	struct context *from = NULL;
 	uint32_t side = 0, to_side = 0;
 	struct mg_want w;
-	bool good;
+	bool good, shut;
 
 	if (k->null)
 		return mg_fail(k, MG_BAD_ACTION, "Nothing is moved to the null context");
 	if (!is_ours(k) || !move_read(k, i, &from, &side, &to_side))
 		return false;
-	good = change_read(k, i, from, side, &w) && move_side(k, from, side, to_side, &w);
+	good = change_read(k, i, from, side, &w) && mg_topology_join(k, false, &shut) &&
+	       move_side(k, from, side, to_side, &w);
 	explicit_bzero(&w.srtp, sizeof(w.srtp));
 	if (good)
 		put_changed(k, H248_MOVE, to_side, &w);

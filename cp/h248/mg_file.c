@@ -8,10 +8,9 @@
  * Answers are written one behind the other over the oldest, in chunks; one that is not whole is
  * none, since its sum is wrong. The transaction in hand is noted before it is run.
  */
-#include "mg_priv.h"
+#include "mg_file.h"
 
 #include "../log.h"
-#include "../statefile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,66 +25,28 @@ enum {
 };
 #define FILE_MAGIC UINT64_C(0x384b325348244c46)
 
-/* A transaction that was run, or is; what it was answered stands behind. */
-struct kept_answer {
-	uint64_t sum; /* of all that follows */
-	uint64_t seq;
-	uint64_t until_ms; /* CLOCK_MONOTONIC */
-	uint64_t cookie[2];
-	struct sock_addr from;
-	uint8_t pad[2];
-	uint32_t len; /* 0: the answer is not known */
-};
 _Static_assert(sizeof(struct kept_answer) < CHUNK, "it begins in one");
-
-struct kept_request {
-	uint64_t sum; /* 0: it is free */
-	uint64_t seq;
-	uint32_t id, passes, len, pad;
-	char text[MG_REQUEST_BYTES_MAX];
-};
-
-/* Who was in charge: numbers of controllers, see number_of(). */
-struct kept_assoc {
-	uint64_t sum;
-	uint64_t seq;
-	uint64_t controller; /* 0: none serves us */
-	uint64_t served;     /* who did last; 0: nobody yet */
-	uint64_t told_drain_ms;
-	uint32_t version, root_request, silence_ms;
-	uint8_t lost, overload, told_silence, told_drain;
-};
-
-struct file_head {
-	struct statefile_head file;
-	struct siphash_key key;
-	_Atomic uint64_t alive_ms; /* CLOCK_MONOTONIC: this process was there */
-	_Atomic uint32_t last_id;  /* of our transactions */
-	_Atomic uint32_t in_hand;  /* that one is run now */
-	struct kept_answer running;
-	struct kept_assoc assoc[2]; /* the one that is whole, and newer */
-};
-
-struct mg_file {
-	struct statefile file;
-	struct file_head *head;
-	uint8_t *chunk;
-	struct kept_request *request;
-	uint64_t seq;
-	uint32_t next; /* chunk */
-	struct kept_assoc saved;
-	bool begun; /* it is this process' association that is saved */
-	uint16_t n_free, free[MG_REQUESTS_MAX];
-};
 
 /* ---- the file ---- */
 
-static uint64_t sum_of(const struct mg_file *f, const void *p, size_t bytes)
+uint64_t mg_file_sum(const struct mg_file *f, const void *p, size_t bytes)
 {
 	const uint64_t sum =
 	    siphash(&f->head->key, (const uint8_t *)p + sizeof(uint64_t), bytes - sizeof(uint64_t));
 
 	return sum + (sum == 0);
+}
+
+void mg_file_put(const struct mg_file *f, void *to, const void *now, size_t bytes)
+{
+	uint64_t *sum = to;
+
+	*sum = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	memcpy((uint8_t *)to + sizeof(*sum), (const uint8_t *)now + sizeof(*sum),
+	       bytes - sizeof(*sum));
+	atomic_signal_fence(memory_order_seq_cst);
+	*sum = mg_file_sum(f, now, bytes);
 }
 
 static struct statefile_form form_of(const struct config *c, char *path, size_t len)
@@ -151,7 +112,7 @@ static bool answer_whole(const struct mg_file *f, uint32_t chunk)
 	const struct kept_answer *a = answer_at(f, chunk);
 
 	return a->sum && a->len <= ANSWER_MAX && chunk + answer_chunks(a) <= CHUNKS &&
-	       a->sum == sum_of(f, a, sizeof(*a) + a->len);
+	       a->sum == mg_file_sum(f, a, sizeof(*a) + a->len);
 }
 
 /* It was run, and what came of it is not known any more: that much is said, and no more is done. */
@@ -179,6 +140,22 @@ static void answer_take(struct mg *m, const struct kept_answer *a)
 	}
 	sources_keep(m->sources, &a->from, a->cookie, sizeof(a->cookie), text, len, a->until_ms,
 		     m->s->now_ms);
+}
+
+/* The one in hand has this answer, over the oldest that there are. */
+static void answer_put(struct mg_file *f, const char *text)
+{
+	struct kept_answer a = f->head->running, *to;
+
+	if (f->next + answer_chunks(&a) > CHUNKS)
+		f->next = 0;
+	to = answer_at(f, f->next);
+	a.sum = 0;
+	memcpy(to, &a, sizeof(a));
+	memcpy(to + 1, text, a.len);
+	atomic_signal_fence(memory_order_seq_cst); /* who is killed here leaves none */
+	to->sum = mg_file_sum(f, to, sizeof(a) + a.len);
+	f->next += answer_chunks(&a);
 }
 
 struct place {
@@ -222,7 +199,9 @@ static bool answers_load(struct mg *m)
 		f->head->running.len = 0;
 		f->seq = f->head->running.seq;
 		answer_take(m, &f->head->running);
+		answer_put(f, "");
 	}
+	atomic_store_explicit(&f->head->in_hand, 0, memory_order_release);
 	return true;
 }
 
@@ -249,18 +228,9 @@ void mg_file_begin(struct mg *m, const struct source_command *p)
 void mg_file_answer(struct mg *m, const char *text, size_t len)
 {
 	struct mg_file *f = m->file;
-	struct kept_answer a = f->head->running, *to;
 
-	a.len = len <= ANSWER_MAX ? (uint32_t)len : 0;
-	if (f->next + answer_chunks(&a) > CHUNKS)
-		f->next = 0;
-	to = answer_at(f, f->next);
-	a.sum = 0;
-	memcpy(to, &a, sizeof(a));
-	memcpy(to + 1, text, a.len);
-	atomic_signal_fence(memory_order_seq_cst); /* who is killed here leaves none */
-	to->sum = sum_of(f, to, sizeof(a) + a.len);
-	f->next += answer_chunks(&a);
+	f->head->running.len = len <= ANSWER_MAX ? (uint32_t)len : 0;
+	answer_put(f, text);
 	atomic_store_explicit(&f->head->in_hand, 0, memory_order_release);
 }
 
@@ -283,7 +253,7 @@ uint16_t mg_file_request(struct mg *m, const struct mg_request *r)
 	memset(to->text, 0, sizeof(to->text));
 	memcpy(to->text, r->text, r->len);
 	atomic_signal_fence(memory_order_seq_cst);
-	to->sum = sum_of(f, to, sizeof(*to));
+	to->sum = mg_file_sum(f, to, sizeof(*to));
 	return at;
 }
 
@@ -306,7 +276,8 @@ static void requests_load(struct mg *m)
 	for (uint32_t i = MG_REQUESTS_MAX; i-- > 0;) {
 		const struct kept_request *r = &f->request[i];
 
-		if (r->sum && r->len <= sizeof(r->text) && r->sum == sum_of(f, r, sizeof(*r))) {
+		if (r->sum && r->len <= sizeof(r->text) &&
+		    r->sum == mg_file_sum(f, r, sizeof(*r))) {
 			place[n++] = (struct place){ r->seq, i };
 			f->seq = r->seq > f->seq ? r->seq : f->seq;
 		} else {
@@ -324,7 +295,7 @@ static void requests_load(struct mg *m)
 	}
 }
 
-/* ---- the association ---- */
+/* ---- controllers ---- */
 
 /* Of a controller by the way that it is reached, who knows us by this name and profile; never 0. */
 static uint64_t number_of(const struct mg *m, uint16_t place)
@@ -350,6 +321,17 @@ static uint16_t place_of(const struct mg *m, uint64_t number)
 	return 0;
 }
 
+bool mg_file_is_there(const struct config *c)
+{
+	char path[CONFIG_STR_MAX + 16];
+	const struct statefile_form form = form_of(c, path, sizeof(path));
+	const enum statefile_look look = statefile_look(&form);
+
+	return look == STATEFILE_STAYS || look == STATEFILE_CARRIED;
+}
+
+/* ---- the association ---- */
+
 void mg_file_number(struct mg *m)
 {
 	if (m->file)
@@ -361,7 +343,7 @@ void mg_file_save(struct mg *m)
 {
 	const struct mg_assoc *a = &m->assoc;
 	struct mg_file *f = m->file;
-	struct kept_assoc now, *to;
+	struct kept_assoc now;
 
 	if (!f)
 		return;
@@ -387,12 +369,9 @@ void mg_file_save(struct mg *m)
 		return;
 	now.seq++;
 	f->saved = now;
-	to = &f->head->assoc[now.seq % 2];
-	to->sum = 0;
-	atomic_signal_fence(memory_order_seq_cst);
-	memcpy(to, &now, sizeof(now));
-	atomic_signal_fence(memory_order_seq_cst);
-	to->sum = sum_of(f, &now, sizeof(now));
+	if (now.controller)
+		mg_file_name_save(m, &now);
+	mg_file_put(f, &f->head->assoc[now.seq % 2], &now, sizeof(now));
 }
 
 /* The newer one that is whole; NULL: there is none. */
@@ -403,7 +382,8 @@ static const struct kept_assoc *assoc_find(const struct mg_file *f)
 	for (int i = 0; i < 2; i++) {
 		const struct kept_assoc *a = &f->head->assoc[i];
 
-		if (a->sum && a->sum == sum_of(f, a, sizeof(*a)) && (!found || a->seq > found->seq))
+		if (a->sum && a->sum == mg_file_sum(f, a, sizeof(*a)) &&
+		    (!found || a->seq > found->seq))
 			found = a;
 	}
 	return found;
@@ -421,6 +401,8 @@ bool mg_file_load(struct mg *m)
 	in_charge = place_of(m, k->controller);
 	a->served = place_of(m, k->served);
 	a->lost = k->lost;
+	if (k->controller && !in_charge)
+		mg_file_name_leave(m, k);
 	if (!in_charge)
 		return false;
 	a->controller = (uint16_t)(in_charge - 1);
@@ -482,6 +464,7 @@ bool mg_file_open(struct mg *m, char *err, size_t errlen)
 		return false;
 	}
 	requests_load(m);
+	mg_file_leave_load(m);
 	return true;
 }
 

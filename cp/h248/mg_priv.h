@@ -61,6 +61,7 @@ enum mg_code {
 	MG_NO_RESOURCES = 510,
 	MG_MEDIA = 515,
 	MG_MODE = 517,
+	MG_TOPOLOGY = 522,
 	MG_TOO_LONG = 533,
 };
 
@@ -162,6 +163,7 @@ struct mg {
 	struct config_h248_controller conf[CONFIG_H248_CONTROLLERS_MAX]; /* the same */
 	uint16_t n_controller; /* 0: at rest, until a reload names some */
 	struct mg_stats stats;
+	uint64_t dropped; /* by the kernel, at sockets that are closed */
 	char mid[MG_MID_MAX];
 	struct h248_message in, run; /* the message that came, and one that has waited */
 	const char *text;	     /* of the one that came */
@@ -192,6 +194,9 @@ struct mg *mg_create(const struct server *s, struct gateway *g, struct event_bas
 /* NULL, and one sentence in err. Nobody is heard before it is enabled. */
 struct datagram *mg_udp_open(struct mg *m, const struct config_gateway *c, char *err,
 			     size_t errlen);
+/* It hears the controllers that are reached by it, and who is told that it is none any more. */
+void mg_udp_hear(struct mg *m);
+void mg_udp_close(struct mg *m);
 /* Takes up the name, controllers and timer of the configuration in force. */
 void mg_take_conf(struct mg *m);
 /* The name that others know us by. */
@@ -251,6 +256,10 @@ void mg_file_answer(struct mg *m, const char *text, size_t len);
 /* Where a request of ours is kept until it is done. */
 uint16_t mg_file_request(struct mg *m, const struct mg_request *r);
 void mg_file_request_done(struct mg *m, uint16_t at);
+/* What m->leave is now. */
+void mg_file_leave(struct mg *m);
+/* Whether an earlier process has left one. */
+bool mg_file_is_there(const struct config *c);
 
 /* ---- mg_load.c: overload (H.248.11) ---- */
 
@@ -263,6 +272,11 @@ void mg_load_added(struct mg *m);
 
 /* ---- mg_reload.c ---- */
 
+/*
+ * Whoever is there, by UDP, is told that it serves us no more, in the name that it knows, until it
+ * has answered.
+ */
+void mg_leave_begin(struct mg *m, const struct sock_addr *to, const char *mid);
 /* Whether it is one that is told that it serves us no more, and has not answered. */
 bool mg_leaving(const struct mg *m, const struct source_addr *from);
 void mg_leave_reply(struct mg *m, const struct source_addr *from, const struct h248_item *reply);
@@ -338,6 +352,12 @@ static inline bool mg_is_urgent(struct mg_attributes a)
 	return a.emergency || a.ieps || a.priority;
 }
 
+/* What an action says of two terminations; direction 0: nothing. */
+struct mg_topology {
+	struct h248_text first, second;
+	uint8_t direction; /* enum h248_token */
+};
+
 /* A transaction in hand. */
 struct mg_work {
 	struct mg *m;
@@ -355,6 +375,7 @@ struct mg_work {
 	uint32_t number;		 /* of the context, also of one that is gone; 0: none */
 	size_t replied;			 /* bytes of the reply before this action's */
 	struct mg_attributes attributes; /* of the context, as the action says or it has them */
+	struct mg_topology topology;	 /* of the termination that the action adds first */
 	const struct mg_counted *counted;
 	uint32_t n_counted;
 	bool told;     /* what went wrong is in the reply */
@@ -397,6 +418,7 @@ struct mg_keep {
 	uint8_t begun;			 /* TCP and TLS: it has been told to listen or connect */
 	uint32_t since;			 /* seconds: it was added */
 	struct mg_attributes attributes; /* of the context: each of its terminations has them */
+	uint8_t shut; /* what comes to the other one does not leave by it (Topology) */
 };
 _Static_assert(sizeof(struct mg_keep) <= CONTEXT_KEEP_MAX, "it fits");
 
@@ -430,12 +452,26 @@ void mg_term_heard(struct mg *m, struct context *c, uint32_t side);
  */
 bool mg_term_read(struct mg_work *k, const struct h248_item *command, bool fresh,
 		  struct mg_want *w);
+/* What hangs on more than one descriptor, or on the topology. */
+void mg_term_settle(struct mg_want *w);
 /* Gives a termination that was set the keys that came with the command. False: it failed. */
 bool mg_term_keys(struct mg_work *k, struct context *c, uint32_t side, const struct mg_want *w);
 /* Before that: so that it does not. */
 bool mg_term_keys_ready(struct mg_work *k, struct context *c, const struct mg_want *w);
 /* Writes "Media{Stream{Local}}" of a termination. */
 void mg_term_put_local(struct mg_work *k, const struct context *c, uint32_t side);
+
+/* ---- mg_topology.c ---- */
+
+/* What an action says of it; false: it is wrong. */
+bool mg_topology(struct mg_work *k, const struct h248_item *topology);
+/*
+ * A termination is about to join k->c, NULL: one that is made; *shut is what it is to be. added:
+ * by Add, so that it may be the action's "$". False: that cannot be.
+ */
+bool mg_topology_join(struct mg_work *k, bool added, bool *shut);
+/* Writes that of k->c, if it has two. */
+void mg_topology_put(struct mg_work *k);
 
 /* ---- mg_identity.c ---- */
 

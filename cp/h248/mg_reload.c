@@ -8,30 +8,67 @@
 
 #include "../log.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- who serves us no more ---- */
 
-static void leave_begin(struct mg *m)
+static void leave_end(struct mg *m)
 {
-	struct mg_leave *l = &m->leave;
+	m->leave = (struct mg_leave){ 0 };
+	mg_file_leave(m);
+	mg_udp_hear(m);
+}
+
+/* The message stands in *l; it is sent by whoever asks for it. */
+static void leave_make(struct mg *m, const struct sock_addr *to, struct mg_leave *l)
+{
 	char text[ADDR_STR_MAX];
 	struct h248_out o;
 
-	*l = (struct mg_leave){ .to = *mg_controller(m),
+	*l = (struct mg_leave){ .to = *to,
 				.begun_ms = m->s->now_ms,
 				.again_ms = m->s->now_ms + mg_again_after(m, 0) };
 	l->id = mg_request_begin(m, &o);
 	mg_service_change(m, &o, H248_FORCED, "905 Termination taken out of service", 0);
 	h248_close(&o);
 	log_line("h248: the controller %s is told that it is in charge no more",
-		 sock_addr_format(&l->to, text, sizeof(text)));
+		 sock_addr_format(to, text, sizeof(text)));
 	l->len = (uint32_t)wr_len(&o.w);
 	memcpy(l->text, o.w.start, l->len);
-	mg_send_controller(m, l->text, l->len);
-	/* A connection ends with the association: nothing comes back. */
-	if (mg_by_stream(m))
-		*l = (struct mg_leave){ 0 };
+}
+
+static void leave_send(struct mg *m)
+{
+	mg_send(m, &(struct source_addr){ .addr = m->leave.to }, m->leave.text, m->leave.len);
+}
+
+void mg_leave_begin(struct mg *m, const struct sock_addr *to, const char *mid)
+{
+	char own[MG_MID_MAX];
+
+	memcpy(own, m->mid, sizeof(own));
+	snprintf(m->mid, sizeof(m->mid), "%s", mid);
+	leave_make(m, to, &m->leave);
+	memcpy(m->mid, own, sizeof(own));
+	mg_file_leave(m);
+	mg_udp_hear(m);
+	leave_send(m);
+}
+
+/* Who serves us. A connection ends with the association: nothing comes back. */
+static void leave_current(struct mg *m)
+{
+	char mid[MG_MID_MAX];
+	struct mg_leave l;
+
+	if (!mg_by_stream(m)) {
+		memcpy(mid, m->mid, sizeof(mid));
+		mg_leave_begin(m, mg_controller(m), mid);
+		return;
+	}
+	leave_make(m, mg_controller(m), &l);
+	mg_send_controller(m, l.text, l.len);
 }
 
 bool mg_leaving(const struct mg *m, const struct source_addr *from)
@@ -45,7 +82,7 @@ void mg_leave_reply(struct mg *m, const struct source_addr *from, const struct h
 	uint64_t id;
 
 	if (mg_leaving(m, from) && h248_number(reply->value, UINT32_MAX, &id) && id == m->leave.id)
-		m->leave = (struct mg_leave){ 0 };
+		leave_end(m);
 }
 
 void mg_leave_tick(struct mg *m)
@@ -53,16 +90,15 @@ void mg_leave_tick(struct mg *m)
 	struct mg_leave *l = &m->leave;
 
 	if (be16_get(l->to.port) && m->s->now_ms - l->begun_ms >= MG_LOST_MS)
-		*l = (struct mg_leave){ 0 };
+		leave_end(m);
 	if (be16_get(l->to.port) && m->s->now_ms >= l->again_ms) {
 		l->again_ms = m->s->now_ms + mg_again_after(m, ++l->tries);
 		m->stats.repeated++;
-		mg_send(m, &(struct source_addr){ .addr = l->to }, l->text, l->len);
+		leave_send(m);
 	}
 	if (m->n_controller || be16_get(l->to.port))
 		return;
-	datagram_close(m->udp);
-	m->udp = NULL;
+	mg_udp_close(m);
 	event_del(m->timer);
 }
 
@@ -139,7 +175,7 @@ static void udp_take(struct mg *m)
 {
 	if (!m->next_udp)
 		return;
-	datagram_close(m->udp);
+	mg_udp_close(m);
 	m->udp = m->next_udp;
 	m->next_udp = NULL;
 	datagram_enable(m->udp);
@@ -181,7 +217,7 @@ void mg_finish(struct server *s, bool apply)
 	memcpy(was, m->controller, sizeof(was));
 	/* In the name, and from the port, that it knows. */
 	if (n_was && m->assoc.state == MG_SERVED && (anew || !is_listed(c, mg_controller(m))))
-		leave_begin(m);
+		leave_current(m);
 	udp_take(m);
 	mg_take_conf(m);
 	mg_assoc_relist(m, was, n_was, anew || m->next_profile);

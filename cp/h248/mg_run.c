@@ -146,7 +146,9 @@ static bool audit_context(struct mg_work *k, const struct h248_item *audit)
 			h248_put(&k->o, H248_PRIORITY, "%u", a->priority);
 		else if (i->token == H248_IEPS_CALL)
 			h248_put(&k->o, H248_IEPS_CALL, "%s", a->ieps ? "ON" : "OFF");
-		else if (i->broken || i->token != H248_TOPOLOGY) /* of two there is none to tell */
+		else if (i->token == H248_TOPOLOGY && !i->broken)
+			mg_topology_put(k);
+		else
 			return mg_fail(k, MG_UNKNOWN_DESCRIPTOR, "%.*s of a context is not served",
 				       H248_TEXT(i->name));
 	}
@@ -173,7 +175,7 @@ static bool action_property(struct mg_work *k, const struct h248_item *i)
 			    : mg_fail(k, MG_BAD_ACTION,
 				      "ContextAudit needs a context that there is");
 	if (i->token == H248_TOPOLOGY)
-		return mg_fail(k, MG_UNKNOWN_DESCRIPTOR, "Topology is not served");
+		return mg_topology(k, i);
 	return mg_fail(k, MG_UNREADABLE_ACTION, "Syntax error in action");
 }
 
@@ -317,6 +319,7 @@ static bool run_action(struct mg_work *k, struct h248_out *reply, const struct h
 	k->told = false;
 	k->number = 0;
 	k->attributes = (struct mg_attributes){ 0 };
+	k->topology = (struct mg_topology){ 0 };
 	k->wild = false;
 	if (h248_is(action->value, "*"))
 		return run_all(k, reply, action);

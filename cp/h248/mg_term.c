@@ -153,21 +153,6 @@ static bool read_property(struct mg_work *k, const struct h248_item *i, bool fre
 	return mg_fail(k, MG_NO_PROPERTY, "%.*s is not served", H248_TEXT(i->name));
 }
 
-/* Which bits of a termination's flags a mode is, seen from outside of the context. */
-static uint16_t mode_flags(uint32_t mode)
-{
-	switch (mode) {
-	case H248_SEND_RECEIVE:
-		return TERM_IN | TERM_OUT;
-	case H248_SEND_ONLY:
-		return TERM_OUT;
-	case H248_RECEIVE_ONLY:
-		return TERM_IN;
-	default:
-		return 0;
-	}
-}
-
 static bool read_control(struct mg_work *k, const struct h248_item *lc, bool fresh,
 			 struct mg_want *w)
 {
@@ -183,7 +168,6 @@ static bool read_control(struct mg_work *k, const struct h248_item *lc, bool fre
 	w->keep.mode = (uint8_t)c.mode;
 	w->keep.no_rtcp = !c.rtcp;
 	w->keep.any_port = !c.filter_port;
-	t->flags = (uint16_t)((t->flags & ~(TERM_IN | TERM_OUT)) | mode_flags(c.mode));
 	t->dscp = (uint8_t)c.dscp;
 	t->rate = c.police ? c.rate : 0;
 	t->burst = c.police ? c.burst : 0;
@@ -376,6 +360,23 @@ static bool read_events(struct mg_work *k, const struct h248_item *events, struc
 
 /* ---- all of a command ---- */
 
+/* Which bits of its flags its mode is, seen from outside of the context, and the topology. */
+static uint16_t media_flags(const struct mg_keep *keep)
+{
+	const uint16_t out = keep->shut ? 0 : TERM_OUT;
+
+	switch (keep->mode) {
+	case H248_SEND_RECEIVE:
+		return TERM_IN | out;
+	case H248_SEND_ONLY:
+		return out;
+	case H248_RECEIVE_ONLY:
+		return TERM_IN;
+	default:
+		return 0;
+	}
+}
+
 /*
  * TCP and TLS: whoever connects from the remote's address is the remote, with latching whoever
  * does. It listens, or connects, once that much is known.
@@ -385,7 +386,7 @@ static void settle_stream(struct mg_want *w)
 	struct ctl_term *t = &w->spec.term;
 	const bool known = addr_given(&t->remote[0]), connects = t->flags & TERM_CONNECT;
 	const bool ready = known || (w->keep.latched && !connects);
-	uint16_t flags = t->flags & (TERM_IN | TERM_OUT | ROLES);
+	uint16_t flags = (t->flags & ROLES) | media_flags(&w->keep);
 
 	if (!connects && ready)
 		flags |= w->keep.latched ? TERM_LATCH : TERM_LATCH | TERM_LATCH_ADDR;
@@ -397,11 +398,11 @@ static void settle_stream(struct mg_want *w)
 }
 
 /* Flags that hang on more than one descriptor. */
-static void settle(struct mg_want *w)
+static void settle_media(struct mg_want *w)
 {
 	struct ctl_term *t = &w->spec.term;
 	const bool dtls = w->keep.rtp == MG_DTLS;
-	uint16_t flags = t->flags & (TERM_IN | TERM_OUT);
+	uint16_t flags = media_flags(&w->keep);
 
 	if (dtls)
 		flags |= TERM_RTP | TERM_SRTP | TERM_DTLS | (t->flags & TERM_TLS_CLIENT);
@@ -423,6 +424,14 @@ static void settle(struct mg_want *w)
 	if (dtls)
 		w->spec.notify |= 1 << TERM_UP | 1 << TERM_REFUSED;
 	memcpy(w->spec.keep, &w->keep, sizeof(w->keep));
+}
+
+void mg_term_settle(struct mg_want *w)
+{
+	if (w->spec.term.transport == TERM_UDP)
+		settle_media(w);
+	else
+		settle_stream(w);
 }
 
 static bool read_descriptor(struct mg_work *k, const struct h248_item *i, bool fresh,
@@ -462,10 +471,7 @@ bool mg_term_read(struct mg_work *k, const struct h248_item *command, bool fresh
 	if (w->remote_by &&
 	    (w->remote_by != w->spec.term.transport || w->remote_dtls != (w->keep.rtp == MG_DTLS)))
 		return mg_fail(k, MG_VALUE, "Local and Remote are of two transports");
-	if (w->spec.term.transport == TERM_UDP)
-		settle(w);
-	else
-		settle_stream(w);
+	mg_term_settle(w);
 	return true;
 }
 

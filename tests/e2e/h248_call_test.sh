@@ -38,6 +38,12 @@ ask "Context = $C { Modify = $A { Media { Stream = 1 { LocalControl { Mode = Sen
 ! echoed "$PORT" || fail "SendOnly lets packets in"
 ask "Context = $C { Modify = $A { Media { Stream = 1 { LocalControl { Mode = SendReceive } } } } }"
 await 10 echoed "$PORT" || fail "SendReceive keeps packets out"
+ask "Context = $C { Topology { ip/access/*, ip/core/*, Isolate }, ContextAudit { Topology } }"
+replied ',IS'
+! echoed "$PORT" || fail "who is isolated is heard"
+ask "Context = $C { Topology { *, *, Bothway }, ContextAudit { Topology } }"
+replied ',BW'
+await 10 echoed "$PORT" || fail "Bothway keeps packets out"
 ask "Context = $C { AuditValue = $A { Audit { Media, Statistics } } }"
 replied "m=audio $PORT RTP/AVP"
 RECEIVED=$(grep -io 'rtp/pr=[0-9]*' <<<"$REPLY" | cut -d= -f2)

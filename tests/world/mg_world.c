@@ -114,6 +114,21 @@ void mg_world_restart(struct mg_world *w)
 	begin_again(w);
 }
 
+bool mg_world_reload(struct mg_world *w, const struct config_gateway *to, char *err, size_t errlen)
+{
+	static struct config next;
+	bool good;
+
+	memcpy(&next, &w->e.conf, sizeof(next));
+	next.gateway = *to;
+	w->e.s.mg = w->mg;
+	good = mg_prepare(&w->e.s, w->base, &next, err, errlen);
+	if (good)
+		w->e.conf.gateway = *to;
+	mg_finish(&w->e.s, good);
+	return good;
+}
+
 const char *mg_world_file(const struct mg_world *w)
 {
 	static char path[CONFIG_STR_MAX + 8];

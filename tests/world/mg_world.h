@@ -30,6 +30,8 @@ int mg_world_teardown(void **state);
 /* The control process has gone and come back: in good order; or it was killed, so long ago. */
 void mg_world_restart(struct mg_world *w);
 void mg_world_crash(struct mg_world *w, uint64_t ms);
+/* A reload takes up another configuration of the gateway. False: it is refused, and why in err. */
+bool mg_world_reload(struct mg_world *w, const struct config_gateway *to, char *err, size_t errlen);
 /* The file of transactions. */
 const char *mg_world_file(const struct mg_world *w);
 

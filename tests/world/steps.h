@@ -8,6 +8,12 @@
  */
 #include <stdint.h>
 
+/* A piece of one of the two files, where work() changes something. */
+struct steps_piece {
+	int file; /* 0, or 1: the second */
+	uint64_t at, bytes;
+};
+
 /*
  * The file is at path; where there is a second its name has `second` behind that, else NULL. work()
  * runs in the child: what comes after its call of steps_begin() is looked at. judge() is given the
@@ -15,6 +21,10 @@
  */
 uint32_t steps_run(const char *path, const char *second, void (*work)(void *arg),
 		   void (*judge)(void *arg, const char *copy), void *arg);
+/* The same, where files are too long to be looked at whole: nothing else of them changes. */
+uint32_t steps_run_at(const char *path, const char *second, const struct steps_piece *piece,
+		      uint32_t n, void (*work)(void *arg),
+		      void (*judge)(void *arg, const char *copy), void *arg);
 void steps_begin(void);
 
 #endif

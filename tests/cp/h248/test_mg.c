@@ -924,7 +924,7 @@ static void test_errors(void **state)
 		  "RTP/AVP -\n} } } }",
 		  449 },
 		{ "Context = * { Subtract = ip/none/1 }", 431 },
-		{ "Context = %u { Topology { a, b, Oneway }, Modify = * }", 444 },
+		{ "Context = %u { Topology { a, b, Oneway }, Modify = * }", 430 },
 		{ "Context = %u { }", 422 },
 	};
 
@@ -1134,12 +1134,13 @@ static void test_urgent_later(void **state)
 }
 
 /* Where there is no memory for keys nothing is added, and nothing changes. */
-static bool no_memory;
+enum { PLENTY = 100000 };
+static int memory = PLENTY; /* times that there is some */
 bool __wrap_gate_srtp_reserve(struct gateway *g, struct context *c);
 bool __real_gate_srtp_reserve(struct gateway *g, struct context *c);
 bool __wrap_gate_srtp_reserve(struct gateway *g, struct context *c)
 {
-	return !no_memory && __real_gate_srtp_reserve(g, c);
+	return memory-- > 0 && __real_gate_srtp_reserve(g, c);
 }
 
 static void test_no_memory(void **state)
@@ -1149,7 +1150,7 @@ static void test_no_memory(void **state)
 	struct context was;
 	struct context *c;
 
-	no_memory = true;
+	memory = 0;
 	ask(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
 		   OUR_KEY) " } } } }");
 	mg_has(w, "Context = $ { Add = ip/access/$ { Error = 510 {");
@@ -1164,11 +1165,49 @@ static void test_no_memory(void **state)
 	    mg_context_number(c), name);
 	mg_has(w, "Error = 510 {");
 	assert_memory_equal(c->term, was.term, sizeof(was.term));
-	no_memory = false;
+	memory = PLENTY;
 	ask(w,
 	    "Context = %u { Modify = %s { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
 		OUR_KEY) " } } } }",
 	    mg_context_number(c), name);
+	assert_null(strstr(w->in, "Error"));
+}
+
+/* What cannot be changed when it has moved comes back, and nothing begins that could not. */
+static void test_move_back(void **state)
+{
+	static const char keyed[] =
+	    "Context = %u { Move = %s { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
+		OUR_KEY) " } } } }";
+	struct mg_world *w = *state;
+	struct dplink *link = w->e.s.link;
+	char name[2][MG_NAME_MAX];
+	struct context was, *c;
+	uint32_t n[2];
+
+	two(w, true, n, name);
+	c = mg_context_find(w->mg, n[0]);
+	was = *c;
+	for (int moved = 0; moved < 2; moved++) {
+		memory = moved;
+		ask(w, keyed, n[1], name[0]);
+		memory = PLENTY;
+		mg_has(w, "Error = 510 { \"There is no memory for keys\"");
+		assert_memory_equal(c->term, was.term, sizeof(was.term));
+		assert_int_equal(mg_context_find(w->mg, n[1])->term[1].term.transport, TERM_NONE);
+		assert_int_equal(gate_stats(w->e.s.gateway)->moved, 2 * moved);
+		mg_pass(w, 10);
+	}
+	/* There is room for the way there, and not for the way back. */
+	while (dplink_room(link, c->worker) > 5)
+		dplink_cmd(link, c->worker, CMD_SYNC_BEGIN, &(struct ctl_hdr){ 0 },
+			   sizeof(struct ctl_hdr));
+	ask(w, keyed, n[1], name[0]);
+	mg_has(w, "Error = 510 { \"worker ");
+	assert_memory_equal(c->term, was.term, sizeof(was.term));
+	assert_int_equal(gate_stats(w->e.s.gateway)->moved, 2);
+	mg_pass(w, 10);
+	ask(w, keyed, n[1], name[0]);
 	assert_null(strstr(w->in, "Error"));
 }
 
@@ -1248,9 +1287,9 @@ static void test_long(void **state)
 	assert_non_null(strstr(w->in, name[1]));
 }
 
-static void test_strangers(void **state)
+/* Somebody who is in no list sends something; he hears nothing. */
+static void stranger_says(struct mg_world *w)
 {
-	struct mg_world *w = *state;
 	struct sockaddr_in sa = { .sin_family = AF_INET };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	const char *text = "MEGACO/3 [127.0.0.1] T=5{C=-{AV=ROOT{AT{}}}}";
@@ -1263,8 +1302,16 @@ static void test_strangers(void **state)
 	    strlen(text));
 	mg_turn(w);
 	assert_true(recv(fd, in, sizeof(in), 0) < 0);
-	assert_int_equal(mg_stats(w->mg)->not_allowed, 1);
 	close(fd);
+}
+
+static void test_strangers(void **state)
+{
+	struct mg_world *w = *state;
+
+	stranger_says(w);
+	assert_int_equal(mg_stats(w->mg)->dropped, 1);
+	assert_int_equal(mg_stats(w->mg)->received, 1); /* of the controller that registers it */
 }
 
 /* Of a controller that is not in charge, or has not said that it is, little is read. */
@@ -1589,20 +1636,12 @@ static void test_names(void **state)
 /* Puts *to in force. False: it cannot be had. */
 static bool reload(struct mg_world *w, const struct config_gateway *to)
 {
-	static struct config next;
 	char err[256] = "";
-	bool ok;
+	const bool good = mg_world_reload(w, to, err, sizeof(err));
 
-	memcpy(&next, &w->e.conf, sizeof(next));
-	next.gateway = *to;
-	w->e.s.mg = w->mg;
-	ok = mg_prepare(&w->e.s, w->base, &next, err, sizeof(err));
-	if (ok)
-		w->e.conf.gateway = *to;
-	else
+	if (!good)
 		assert_non_null(strstr(err, "gateway.h248-address"));
-	mg_finish(&w->e.s, ok);
-	return ok;
+	return good;
 }
 
 static const char forced[] = "Method = Forced, Reason = \"905 Termination taken out of service\"";
@@ -1645,7 +1684,7 @@ static void test_reload_removes(void **state)
 	       "MEGACO/3 [127.0.0.1] Transaction = 7 { Context = - { AuditValue = ROOT { Audit { } "
 	       "} } }");
 	assert_false(mg_hear(w, 0, &m));
-	assert_int_equal(mg_stats(w->mg)->not_allowed, 1);
+	assert_int_equal(mg_stats(w->mg)->dropped, 1);
 }
 
 /* The next one hears that this is a failover; one that comes, or the order, disturbs nobody. */
@@ -1676,11 +1715,13 @@ static void test_reload_none(void **state)
 	uint32_t n;
 
 	n = pair(w, ", Events = 11 { g/cause }", name);
+	stranger_says(w);
 	to.n_h248_controller = 0;
 	assert_true(reload(w, &to));
 	assert_null(mg_controller(w->mg));
 	left(w, 0);
 	assert_null(w->mg->udp);
+	assert_int_equal(mg_stats(w->mg)->dropped, 1); /* the socket has gone, its count has not */
 	assert_int_equal(contexts(w), 1);
 	gate_kill(w->e.s.gateway, mg_context_find(w->mg, n));
 	assert_int_equal(mg_stats(w->mg)->untold, 1);
@@ -1761,6 +1802,7 @@ int main(void)
 		IN_WORLD(test_urgent_kinds),
 		IN_WORLD(test_urgent_later),
 		IN_WORLD(test_no_memory),
+		IN_WORLD(test_move_back),
 		IN_WORLD(test_urgent_rate),
 		IN_WORLD(test_long),
 		IN_WORLD(test_strangers),

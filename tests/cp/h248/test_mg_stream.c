@@ -346,7 +346,7 @@ static void test_datagram(void **state)
 	served();
 	mg_say(&f.w, 0, "MEGACO/3 [127.0.0.1] T=5{C=-{AV=ROOT{AT{}}}}");
 	assert_false(mg_hear(&f.w, 0, &m));
-	assert_int_equal(mg_stats(f.w.mg)->not_allowed, 1);
+	assert_int_equal(mg_stats(f.w.mg)->dropped, 1);
 	/* The other one has no connection, and is not in charge. */
 	mg_say(&f.w, 1, "MEGACO/3 [127.0.0.2] T=5{C=-{AV=ROOT{AT{}}}}");
 	assert_true(mg_hear(&f.w, 1, &m));
@@ -358,17 +358,7 @@ static void test_datagram(void **state)
 
 static bool reload(const struct config_gateway *to, char *err, size_t errlen)
 {
-	static struct config next;
-	bool good;
-
-	memcpy(&next, &f.w.e.conf, sizeof(next));
-	next.gateway = *to;
-	f.w.e.s.mg = f.w.mg;
-	good = mg_prepare(&f.w.e.s, f.w.base, &next, err, errlen);
-	if (good)
-		f.w.e.conf.gateway = *to;
-	mg_finish(&f.w.e.s, good);
-	return good;
+	return mg_world_reload(&f.w, to, err, errlen);
 }
 
 /* Who is in charge is reached by another way: it is told by the old one, and asked by the new one.
