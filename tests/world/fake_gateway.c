@@ -266,7 +266,7 @@ const char *const mg_command_name[MG_COMMANDS] = {
 #undef NAME
 };
 
-const struct mg_stats *mg_stats(const struct mg *m)
+const struct mg_stats *mg_stats(struct mg *m)
 {
 	return &m->stats;
 }
