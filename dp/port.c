@@ -275,6 +275,7 @@ static void port_has(const struct dplane *dp, struct port *p, const struct rte_e
 		     const struct rte_eth_conf *conf)
 {
 	const uint64_t rx = conf->rxmode.offloads, tx = conf->txmode.offloads;
+	const char *driver = info->driver_name;
 	struct device t;
 
 	p->rx_csum_ip = rx & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
@@ -289,9 +290,11 @@ static void port_has(const struct dplane *dp, struct port *p, const struct rte_e
 	p->flow_sticky =
 	    p->rx_queues == dp->n_workers &&
 	    (conf->rxmode.mq_mode == RTE_ETH_MQ_RX_RSS || driver_is_sticky(info->driver_name));
-	if (tap_name(p->conf, &t))
+	if (tap_name(p->conf, &t)) {
 		tap_offers(p);
-	port_describe(p, info, conf);
+		driver = "tap";
+	}
+	port_describe(p, driver, conf);
 }
 
 /* Of a driver that does not keep what it offers nothing is asked that software does as well. */

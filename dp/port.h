@@ -19,11 +19,9 @@ void port_close(struct port *port);
 bool port_device_open(struct dplane *dp, const struct config *c, struct port *p, char *err,
 		      size_t errlen);
 
-struct rte_eth_dev_info;
 struct rte_eth_conf;
 /* Its driver and what it takes off us, in words: of what it offers what was asked for. */
-void port_describe(struct port *p, const struct rte_eth_dev_info *info,
-		   const struct rte_eth_conf *conf);
+void port_describe(struct port *p, const char *driver, const struct rte_eth_conf *conf);
 /*
  * The functions that its driver chose, of a bond its first member's, which depend on what was asked
  * of it; few tell.

@@ -7,15 +7,12 @@
 #include <rte_log.h>
 #include <stdio.h>
 
-void port_describe(struct port *p, const struct rte_eth_dev_info *info,
-		   const struct rte_eth_conf *conf)
+void port_describe(struct port *p, const char *driver, const struct rte_eth_conf *conf)
 {
 	const bool tcp = p->tx_csum_tcp || p->multi_seg;
-	struct device d;
 	int n;
 
-	snprintf(p->driver, sizeof(p->driver), "%s",
-		 tap_name(p->conf, &d) ? "tap" : info->driver_name);
+	snprintf(p->driver, sizeof(p->driver), "%s", driver);
 	n = snprintf(p->offloads, sizeof(p->offloads), "rx-ip-csum %s, rx-l4-csum %s, rss %s, ",
 		     p->rx_csum_ip ? "device" : "software", p->rx_csum_l4 ? "device" : "software",
 		     conf->rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG ? "device" : "none");

@@ -50,19 +50,13 @@ void tap_queue_free(struct tap_queue *q)
 	q->fd = -1;
 }
 
-static void told(_Atomic uint64_t *counter)
-{
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
-			      memory_order_relaxed);
-}
-
 /* Room for the longest frame there is. What does not fit in a shorter one would be cut off. */
 static bool queue_fill(struct tap_queue *q)
 {
 	if (likely(q->empty == 0))
 		return true;
 	if (unlikely(rte_pktmbuf_alloc_bulk(q->pool, q->m, q->empty) != 0)) {
-		told(&q->short_of);
+		stat_add(&q->short_of, 1);
 		return false;
 	}
 	for (uint16_t i = 0; i < q->empty; i++)
@@ -120,7 +114,7 @@ uint16_t tap_read(struct tap_queue *q, uint16_t port, struct rte_mbuf **m, uint1
 		if (got < 0)
 			break; /* none waits, or the interface is gone */
 		if (unlikely(got <= (ssize_t)sizeof(h))) {
-			told(&q->bad_in);
+			stat_add(&q->bad_in, 1);
 			continue;
 		}
 		m[n] = queue_frame(q, (uint32_t)got - (uint32_t)sizeof(h));
@@ -192,7 +186,7 @@ uint16_t tap_write(struct tap_queue *q, struct rte_mbuf **m, uint16_t n)
 			continue;
 		if (errno == EAGAIN)
 			break;
-		told(&q->bad_out);
+		stat_add(&q->bad_out, 1);
 	}
 	return i;
 }

@@ -22,7 +22,7 @@ enum {
 	TAP_SEND_MAX = 64, /* buffers of a frame that is sent */
 };
 
-/* A worker's, but for lost and refused, which the service thread reads. */
+/* A worker's. The service thread reads what it counts. */
 struct tap_queue {
 	int fd;
 	uint16_t empty; /* buffers at the front of m[] that are missing */
@@ -30,10 +30,8 @@ struct tap_queue {
 	struct rte_mbuf *m[TAP_BUFFERS]; /* where the next frame goes */
 	struct iovec to[1 + TAP_BUFFERS];
 	_Atomic uint64_t short_of; /* bursts without buffers to read into */
-	_Atomic uint64_t
-	    bad_in; /* frames that were longer than TAP_BUFFERS, or shorter than a header */
-	_Atomic uint64_t
-	    bad_out; /* frames that the kernel did not take: the interface is down or gone */
+	_Atomic uint64_t bad_in;   /* frames without a byte behind their header */
+	_Atomic uint64_t bad_out;  /* not taken: the interface is down, or gone */
 } __rte_cache_aligned;
 
 /* The interface that the port's device names, in d; NULL: it names another kind of device. */

@@ -353,6 +353,24 @@ nginx_conf()
 	server_run "$TMP/nginx.log" "$NGINX" -c "$TMP/nginx.conf"
 }
 
+# far_end_up NAMESPACE: what counts what comes to $OUT there.
+far_end_up()
+{
+	ip netns exec "$1" taskset -c 1 "$BUILD/perf/tcp_load" serve $OUT >"$TMP/serve-$1.log" 2>&1 &
+	PIDS+=($!)
+	await 10 grep -qs ready "$TMP/serve-$1.log" || die "no far end: $(cat "$TMP/serve-$1.log")"
+}
+
+# nginx_joined_up: joins what comes to $IN with $OUT at the far end.
+nginx_joined_up()
+{
+	nginx_conf <<-END
+	stream { server { listen $NEAR:$IN backlog=4096; proxy_pass $FAR:$OUT; proxy_buffer_size 64k;
+	         tcp_nodelay on; } }
+	END
+	await_listen $IN "$TMP/nginx.log"
+}
+
 haproxy_conf()
 {
 	{

@@ -430,8 +430,7 @@ static void data_trim(struct worker *w, struct tcp_conn *c, struct pkt *p, struc
 	bytes_skip(p->m, off);
 }
 
-/* The sender's segments, of which a device may have put several into one (RFC 5681 4.2 counts
- * them). */
+/* Of the sender's segments, which are counted (RFC 5681 4.2): a device may have joined several. */
 static uint16_t data_mss(const struct rte_mbuf *m, const struct tcp_seg *s)
 {
 	const uint16_t each = m->tso_segsz;

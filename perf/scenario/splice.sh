@@ -138,15 +138,8 @@ one_turn()
 	server_down
 }
 
-serve_up()
-{
-	ip netns exec flperf-far taskset -c 1 "$BUILD/perf/tcp_load" serve $OUT >"$TMP/serve.log" 2>&1 &
-	PIDS+=($!)
-	await 10 grep -qs ready "$TMP/serve.log" || die "no far end: $(cat "$TMP/serve.log")"
-}
-
 rig_begin "$NGINX" "$HAPROXY" "$STUNNEL"
 certificates
-serve_up
+far_end_up flperf-far
 few_turns fairlead nginx haproxy stunnel
 summarise mbit_per_s mbit_per_cpu_s us_p50 us_p99 us_p999 handshakes_per_s handshakes_per_cpu_s

@@ -45,16 +45,6 @@ fairlead_taps_up()
 	ends_up
 }
 
-nginx_up()
-{
-	offloads on
-	nginx_conf <<-END
-	stream { server { listen $NEAR:$IN backlog=4096; proxy_pass $FAR:$OUT; proxy_buffer_size 64k;
-	         tcp_nodelay on; } }
-	END
-	await_listen $IN "$TMP/nginx.log"
-}
-
 # cpu_ticks: of the server and of the softirqs on its CPU, so far.
 cpu_ticks()
 {
@@ -64,14 +54,6 @@ cpu_ticks()
 		sum=$((sum + word[13] + word[14]))
 	done
 	echo $sum
-}
-
-# serve NAMESPACE: what counts what came.
-serve()
-{
-	ip netns exec "$1" taskset -c 1 "$BUILD/perf/tcp_load" serve $OUT >"$TMP/serve-$1.log" 2>&1 &
-	PIDS+=($!)
-	await 10 grep -q ready "$TMP/serve-$1.log" || die "no far end: $(cat "$TMP/serve-$1.log")"
 }
 
 # measure SERVER NAMESPACE ADDRESS
@@ -91,12 +73,13 @@ one_turn()
 {
 	case $1 in
 	nginx-offload)
-		nginx_up
+		offloads on
+		nginx_joined_up
 		measure "$1" flperf-far $NEAR
 		;;
 	*)
 		fairlead_taps_up
-		serve flperf-tapb
+		far_end_up flperf-tapb
 		measure "$1" flperf-tapa 10.8.0.1
 		;;
 	esac
@@ -105,6 +88,6 @@ one_turn()
 }
 
 rig_begin "$NGINX" jq
-serve flperf-far
+far_end_up flperf-far
 turns fairlead nginx-offload
 figures ratios "$TMP/runs" fairlead mbit_per_s mbit_per_cpu_s

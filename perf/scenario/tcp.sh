@@ -28,13 +28,6 @@ stack()
 	done
 }
 
-serve_up()
-{
-	ip netns exec flperf-far taskset -c 1 "$BUILD/perf/tcp_load" serve $OUT >"$TMP/serve.log" 2>&1 &
-	PIDS+=($!)
-	await 10 grep -q ready "$TMP/serve.log" || die "no far end: $(cat "$TMP/serve.log")"
-}
-
 # One far end, one port there: at a second of TIME-WAIT our 15,360 ports would be the limit.
 fairlead_joined_up()
 {
@@ -44,15 +37,6 @@ fairlead_joined_up()
 	services: [{name: far, backend: $FAR, port: $OUT}]
 	END
 	DP_CPUS=0,1 fairlead_up
-}
-
-nginx_up()
-{
-	nginx_conf <<-END
-	stream { server { listen $NEAR:$IN backlog=4096; proxy_pass $FAR:$OUT; proxy_buffer_size 64k;
-	         tcp_nodelay on; } }
-	END
-	await_listen $IN "$TMP/nginx.log"
 }
 
 haproxy_up()
@@ -70,8 +54,8 @@ one_turn()
 	local load words
 	offloads off
 	case $1 in
-	nginx-offload) offloads on && nginx_up ;;
-	fairlead) fairlead_joined_up ;;
+	nginx-offload) offloads on && nginx_joined_up ;;
+	nginx | fairlead) "$1_joined_up" ;;
 	*) "$1_up" ;;
 	esac
 	for load in "${LOADS[@]}"; do
@@ -84,6 +68,6 @@ one_turn()
 
 rig_begin "$NGINX" "$HAPROXY"
 stack
-serve_up
+far_end_up flperf-far
 turns fairlead nginx nginx-offload haproxy
 summarise mbit_per_s connections_per_s us_p50
