@@ -36,8 +36,14 @@ def encrypt(block):
 
 
 def quintuplet(sqn):
-    """TS 35.206."""
-    rand, opc = secrets.token_bytes(16), xor(OP, encrypt(OP))
+    """TS 35.206. RES has no byte of zero: sipp 3.6 takes its password to end there."""
+    while 0 in (made := milenage(sqn, secrets.token_bytes(16)))["xres"]:
+        pass
+    return made
+
+
+def milenage(sqn, rand):
+    opc = xor(OP, encrypt(OP))
     temp = encrypt(xor(rand, opc))
 
     def out(x, y, turn, c):
