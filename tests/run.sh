@@ -52,7 +52,8 @@ usage()
 	  hostile:NAME                             tests/hostile/NAME.py beside honest clients
 	  vm:DRIVER                                the relay on PCI NICs of a virtual machine: tests/vm/driver.sh
 	  vm:DRIVER:e2e                            the end-to-end tests there that tests/vm/e2e_not.txt does not except;
-	                                           that of virtio with --long, or each asked for by name
+	                                           that of virtio with --long, or each asked for by name.
+	                                           VM_TESTS="NAME..." runs only these of them
 	  vm:numa                                  workers on two NUMA nodes of one: tests/vm/numa.sh
 	  vm:tap                                   rte_flow by a kernel's filters: tests/vm/tap.sh
 	  vm:steer                                 an RSS key that steers, on PCI: tests/vm/driver.sh virtio vm:steer
@@ -155,7 +156,7 @@ need_root()
 {
 	((EUID != 0)) || return 0
 	command -v sudo >/dev/null || { echo "tests/run.sh needs root, and there is no sudo" >&2; exit 1; }
-	exec sudo FUZZ_SECONDS="$FUZZ_SECONDS" E2E_SECONDS="$E2E_SECONDS" LANES="$LANES" \
+	exec sudo FUZZ_SECONDS="$FUZZ_SECONDS" E2E_SECONDS="$E2E_SECONDS" LANES="$LANES" VM_TESTS="${VM_TESTS:-}" \
 		"$ROOT/tests/run.sh" "$@"
 }
 

@@ -21,7 +21,7 @@
 #
 # VM_SECOND (DRIVER): the other member of vm:bond: a model, or af_packet or af_xdp upon a NIC that is the kernel's.
 # VM_QUEUES (1): pairs of queues of each NIC, where its model has several, and as many workers. VM_NOTES=1: what
-# tests that passed said is shown, too. In the
+# tests that passed said is shown, too. VM_TESTS="NAME...": of "e2e" only these. In the
 # monitor the NICs are nic-access and nic-core, in slots slot-access and slot-core; their links, access and
 # core; the far ends, client0 and peer0.
 set -euo pipefail
@@ -65,7 +65,8 @@ igb)
 esac
 (($#)) || set -- "${SUITE[@]}" ${VM_LONG:+"${LONG[@]}"}
 if [[ $* == e2e ]]; then
-	names=$("$ROOT/tests/vm/e2e.sh")
+	read -ra asked <<<"${VM_TESTS:-}"
+	names=$("$ROOT/tests/vm/e2e.sh" "$ROOT" "${asked[@]}")
 	mapfile -t names <<<"$names"
 	set -- "${names[@]/#/e2e:}"
 fi
