@@ -56,19 +56,31 @@ static bool nobody(struct mg_work *k, struct h248_text t)
 		       H248_TEXT(t));
 }
 
-/* Of two that are there. */
-static bool pair_set(struct mg_work *k, const struct mg_topology *t)
+/* Of two that are there: what each is to be. */
+static bool pair_say(struct mg_work *k, const struct mg_topology *t, bool shut[2])
 {
 	for (uint32_t side = 0; side < 2; side++) {
 		if (!is_meant(k, side, t->first) || !is_meant(k, !side, t->second))
 			continue;
-		return shut_set(k, side, is_shut(t, false)) && shut_set(k, !side, is_shut(t, true));
+		shut[side] = is_shut(t, false);
+		shut[!side] = is_shut(t, true);
+		return true;
 	}
 	if (!is_meant(k, 0, t->first) && !is_meant(k, 1, t->first))
 		return nobody(k, t->first);
 	if (!is_meant(k, 0, t->second) && !is_meant(k, 1, t->second))
 		return nobody(k, t->second);
 	return mg_fail(k, MG_BAD_ACTION, "Topology is of two terminations");
+}
+
+/* What is parted is parted before anything is joined: nobody hears what neither was nor is to be.
+ */
+static bool pair_set(struct mg_work *k, const bool shut[2])
+{
+	const uint32_t first = shut[1] && !shut[0];
+
+	return !is_there(k, 0) || !is_there(k, 1) ||
+	       (shut_set(k, first, shut[first]) && shut_set(k, !first, shut[!first]));
 }
 
 /* "T1, T2, direction", and what the stream is, if that is said; *i is the one behind them. */
@@ -118,6 +130,7 @@ bool mg_topology(struct mg_work *k, const struct h248_item *topology)
 {
 	const struct h248_item *i = h248_child(k->in, topology);
 	struct mg_topology t;
+	bool shut[2];
 
 	if (k->null || (!k->c && !k->choose))
 		return mg_fail(k, MG_BAD_ACTION, "The null context has no topology");
@@ -125,13 +138,16 @@ bool mg_topology(struct mg_work *k, const struct h248_item *topology)
 		return mg_fail(k, MG_NOT_YOURS, "The context is of another protocol's controller");
 	if (!i)
 		return mg_fail(k, MG_UNREADABLE_ACTION, "There is nothing in Topology");
-	while (i) {
+	for (uint32_t side = 0; side < 2; side++)
+		shut[side] = is_there(k, side) && mg_keep_get(k->c, side).shut;
+	while (i) { /* all of it, or nothing */
 		if (!read_triple(k, &i, &t))
 			return false;
-		if (is_choose(t.first) || is_choose(t.second) ? !wait_for(k, &t) : !pair_set(k, &t))
+		if (is_choose(t.first) || is_choose(t.second) ? !wait_for(k, &t)
+							      : !pair_say(k, &t, shut))
 			return false;
 	}
-	return true;
+	return pair_set(k, shut);
 }
 
 bool mg_topology_join(struct mg_work *k, bool added, bool *shut)

@@ -204,4 +204,17 @@ static const char *const h248_vectors[] = {
 	"!/3 [192.0.2.1]:2944\n"
 	"T=1070{C=77{O-MF=ip/access1/9999{M{O{MO=IN}}},MV=ip/core1/4712}}\n"
 	"T=1071{C=*{W-AV=ip/access1/*{AT{}}}} T=1072{C=-{AC=ROOT{AT{M}}}}\n",
+	"MEGACO/3 [192.0.2.1]:2944\n"
+	"Transaction = 1080 { Context = 77 { Topology { ip/access1/4711, ip/core1/4712, Isolate, "
+	"ip/core1/4712, ip/access1/4711, Oneway, Stream = 1, *, ip/core1/*, Bothway } } }\n"
+	"Transaction = 1081 { Context = 77 { Topology { ip/access1/4711, $, OnewayExternal, $, "
+	"ip/access1/4711, OnewayBoth, Stream = 2 }, Add = ip/$ } }\n",
+	"!/3 [192.0.2.1]:2944\n"
+	"T=1082{C=77{TP{ip/access1/4711,ip/core1/4712,IS,*,*,BW,ST=1},CA{TP}}}\n"
+	"T=1083{C=$ {TP{$,ip/core1/*,OW,ip/$,*,OWE,*,ip/$,OWB},A=ip/$}}\n",
+	"MEGACO/3 [192.0.2.10]:2944\n"
+	"Reply = 1080 { Context = 77 { Topology { ip/access1/4711, ip/core1/4712, Oneway } } }\n"
+	"Reply = 1081 { Context = 77 { Error = 522 { \"Functionality requested in Topology triple "
+	"not "
+	"supported\" } } }\n",
 };

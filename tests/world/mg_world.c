@@ -178,6 +178,8 @@ static void obey(struct mg_world *w, uint32_t worker, const union ctl_cmd *c)
 {
 	struct evt_context_stats e = { .hdr = { EVT_CONTEXT_STATS, sizeof(e), c->hdr.seq } };
 
+	if (w->watch)
+		w->watch(w, c);
 	if (w->mute || (c->hdr.type != CMD_CONTEXT_AUDIT && c->hdr.type != CMD_CONTEXT_DEL))
 		return;
 	e.cid = c->context_del.cid;

@@ -17,6 +17,8 @@ struct mg_world {
 	struct sockaddr_in gateway;	/* where it is */
 	struct ctl_term_stats stats[2]; /* what the dataplane counts, of each context */
 	bool mute;			/* it does not answer */
+	/* Sees each command to the dataplane; NULL: nobody does. */
+	void (*watch)(struct mg_world *w, const union ctl_cmd *c);
 	uint32_t id;			/* of the last transaction that was sent */
 	char in[H248_MESSAGE_MAX + 1];	/* the last message, NUL-terminated */
 };

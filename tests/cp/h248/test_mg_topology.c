@@ -160,6 +160,26 @@ static void test_joins(void **state)
 	audited(w, &other, 0, "Bothway");
 }
 
+/* One of them makes no sense, and none is obeyed. */
+static void test_all_or_nothing(void **state)
+{
+	static const char *const wrong[] = { "Sideways", "OnewayBoth", "Bothway, Stream = 9" };
+	struct mg_world *w = *state;
+	const struct call c = call(w);
+
+	for (size_t i = 0; i < N_OF(wrong); i++) {
+		ask(w, "Context = %u { Topology { %s, %s, Isolate, *, *, %s } }", c.n, c.name[0],
+		    c.name[1], wrong[i]);
+		mg_has(w, "Error");
+		is(w, c.n, BOTH, BOTH);
+		audited(w, &c, 0, "Bothway");
+	}
+	ask(w, "Context = %u { Topology { %s, %s, Isolate, %s, $, Oneway } }", c.n, c.name[0],
+	    c.name[1], c.name[0]);
+	mg_has(w, "Error = 421");
+	is(w, c.n, BOTH, BOTH);
+}
+
 static void test_errors(void **state)
 {
 	struct mg_world *w = *state;
@@ -221,10 +241,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define IN_WORLD(t) cmocka_unit_test_setup_teardown(t, mg_world_setup, mg_world_teardown)
-		IN_WORLD(test_directions),
-		IN_WORLD(test_modes),
-		IN_WORLD(test_joins),
-		IN_WORLD(test_errors),
+		IN_WORLD(test_directions),     IN_WORLD(test_modes),  IN_WORLD(test_joins),
+		IN_WORLD(test_all_or_nothing), IN_WORLD(test_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
