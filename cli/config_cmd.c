@@ -88,7 +88,11 @@ static const char *done(const json_t *change)
 
 void config_show_diff(const json_t *result, FILE *out)
 {
+	const char *refused = json_string_value(json_object_get(result, "refused"));
+
 	print_changes(result, out, nothing_done);
+	if (refused)
+		fprintf(out, "A reload would change nothing: %s\n", refused);
 }
 
 void config_show_reload(const json_t *result, FILE *out)
@@ -129,8 +133,10 @@ static int file_call(struct cli *cli, const char *method,
 	if (!result)
 		return EXIT_FAILURE;
 	right = config_right(result);
-	rc = right && !json_is_false(json_object_get(certificates, "read")) ? EXIT_SUCCESS
-									    : EXIT_FAILURE;
+	rc = right && !json_is_false(json_object_get(certificates, "read")) &&
+		     !json_is_string(json_object_get(result, "refused"))
+		 ? EXIT_SUCCESS
+		 : EXIT_FAILURE;
 	if (right || cli->json)
 		cli_show(cli, result, show);
 	else

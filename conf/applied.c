@@ -25,6 +25,7 @@ struct walk {
 	void *arg;
 	const struct config_lines *lines; /* of the second configuration */
 	bool all;			  /* also keys that do not differ */
+	const struct config_waits *waits; /* NULL: nothing does */
 	bool apart; /* an entry of a list that one side has not, or another in its place */
 	char key[96];
 	char text[2][TEXT_MAX]; /* what is compared */
@@ -83,8 +84,10 @@ static bool is_same(const struct schema_key *list, const char *from, const char 
 }
 
 /* The entries of a list that are there. */
+enum { ENTRIES_MAX = 2 * CTL_RELAYS_MAX };
+
 struct entries {
-	const char *at[CTL_RELAYS_MAX];
+	const char *at[ENTRIES_MAX];
 	uint16_t n;
 };
 
@@ -108,12 +111,23 @@ static void entries_of(const struct schema_key *k, const char *base, struct entr
 	}
 }
 
+static bool is_namesake(const struct schema_key *list, const char *a, const char *b)
+{
+	uint16_t i = 0;
+
+	do {
+		if (!is_equal(&list->keys[i], a, b))
+			return false;
+	} while (++i < list->known_by);
+	return true;
+}
+
 static const char *entry_take(const struct schema_key *k, struct entries *from, const char *like)
 {
 	for (uint16_t i = 0; i < from->n; i++) {
 		const char *at = from->at[i];
 
-		if (at && (!like || is_equal(k->keys, at, like))) {
+		if (at && (!like || is_namesake(k, at, like))) {
 			from->at[i] = NULL;
 			return at;
 		}
@@ -121,17 +135,36 @@ static const char *entry_take(const struct schema_key *k, struct entries *from, 
 	return NULL;
 }
 
-/* Each beside its namesake, where the order means nothing; the rest beside what has none. */
-static void entries_pair(const struct schema_key *k, struct entries *from, const struct entries *to)
+/* Whether an entry of the list whose key is w's waits for a restart, all of it. */
+static bool entry_waits(struct walk *w, uint16_t i)
 {
-	struct entries paired = { .n = from->n > to->n ? from->n : to->n };
+	const size_t len = strlen(w->key);
+	bool waits;
+
+	snprintf(w->key + len, sizeof(w->key) - len, "[%u]", i);
+	waits = config_waits_why(w->waits, w->key) != NULL;
+	w->key[len] = '\0';
+	return waits;
+}
+
+/*
+ * Each beside its namesake, where the order means nothing; the rest beside what has none, but for
+ * what waits: whatever went, it is not in its place.
+ */
+static void entries_pair(struct walk *w, const struct schema_key *k, struct entries *from,
+			 const struct entries *to)
+{
+	struct entries paired = { .n = to->n };
+	const char *left;
 
 	for (uint16_t i = 0; i < to->n; i++)
 		paired.at[i] = entry_take(k, from, to->at[i]);
-	for (uint16_t i = 0; i < paired.n; i++) {
-		if (!paired.at[i])
+	for (uint16_t i = 0; i < to->n; i++) {
+		if (!paired.at[i] && !entry_waits(w, i))
 			paired.at[i] = entry_take(k, from, NULL);
 	}
+	while (paired.n < ENTRIES_MAX && (left = entry_take(k, from, NULL)) != NULL)
+		paired.at[paired.n++] = left;
 	*from = paired;
 }
 
@@ -241,6 +274,7 @@ static void tell_key(struct walk *w, const struct schema_key *k, const char *fro
 		     struct said said)
 {
 	const char *base[2] = { from, to };
+	const char *why;
 
 	for (int i = 0; i < 2; i++) {
 		put_value(w->text[i], k, base[i], false);
@@ -248,6 +282,9 @@ static void tell_key(struct walk *w, const struct schema_key *k, const char *fro
 	}
 	if (!w->all && !from == !to && strcmp(w->text[0], w->text[1]) == 0)
 		return;
+	why = config_waits_why(w->waits, w->key);
+	if (why && is_live(said.applied))
+		said = (struct said){ APPLIED_DP, NULL, why };
 	w->tell(w->arg,
 		&(struct config_change){ .key = w->key,
 					 .from = from ? w->shown[0] : NULL,
@@ -273,8 +310,8 @@ static void walk_maps(struct walk *w, const struct schema_key *k, const char *fr
 
 	entries_of(k, from, &a);
 	entries_of(k, to, &b);
-	if (k->gone_off && !w->all)
-		entries_pair(k, &a, &b);
+	if ((k->gone_off || k->known_by) && !w->all)
+		entries_pair(w, k, &a, &b);
 	for (uint16_t i = 0; i < a.n || i < b.n; i++) {
 		snprintf(w->key + len, sizeof(w->key) - len, "[%u]", i);
 		w->apart = apart || (!w->all && !is_live(said.applied) &&
@@ -308,23 +345,26 @@ static void walk_map(struct walk *w, const struct schema_key *keys, const char *
 	w->key[len] = '\0';
 }
 
-static void walk(const struct config *from, const struct config *to, config_tell *tell, void *arg)
+static void walk(const struct config *from, const struct config *to,
+		 const struct config_waits *waits, config_tell *tell, void *arg)
 {
-	struct walk w = { .tell = tell, .arg = arg, .lines = to ? to->lines : NULL, .all = !to };
+	struct walk w = {
+		.tell = tell, .arg = arg, .lines = to ? to->lines : NULL, .waits = waits, .all = !to
+	};
 
 	walk_map(&w, schema_top, (const char *)from, (const char *)to, (struct said){ 0 });
 	explicit_bzero(&w, sizeof(w));
 }
 
-void config_compare(const struct config *from, const struct config *to, config_tell *tell,
-		    void *arg)
+void config_compare(const struct config *from, const struct config *to,
+		    const struct config_waits *waits, config_tell *tell, void *arg)
 {
-	walk(from, to, tell, arg);
+	walk(from, to, waits, tell, arg);
 }
 
 void config_each(const struct config *c, config_tell *tell, void *arg)
 {
-	walk(c, NULL, tell, arg);
+	walk(c, NULL, NULL, tell, arg);
 }
 
 /* ---- what is taken at a reload ---- */

@@ -515,7 +515,7 @@ uint32_t config_associations(const struct config *c)
 	return (config_has_dtls(c) ? c->tls.associations : 0) + (srtp ? srtp + srtp / 4 + 16 : 0);
 }
 
-static bool port_has(const struct config_port *p, const struct ip_addr *a)
+bool config_port_has(const struct config_port *p, const struct ip_addr *a)
 {
 	for (uint16_t i = 0; i < p->n_addr; i++)
 		if (ip_eq(&p->addr[i].ip, a))
@@ -560,12 +560,12 @@ bool config_port_has_tcp(const struct config *c, const struct config_port *p)
 
 		if (config_is_udp(l.transport))
 			continue;
-		if (c->n_service || port_has(p, &l.addr.ip))
+		if (c->n_service || config_port_has(p, &l.addr.ip))
 			return true;
 		listens = true;
 	}
 	for (uint16_t i = 0; i < c->n_relay; i++)
-		if (port_has(p, &c->relay[i].addr) &&
+		if (config_port_has(p, &c->relay[i].addr) &&
 		    ((c->relay[i].turn && listens) || (*c->relay[i].realm && streams)))
 			return true;
 	return false;

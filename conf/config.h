@@ -572,6 +572,8 @@ bool config_is_sip_port(const struct config *c, const struct config_listener *l)
 /* Whether phones have a inside tunnels (ipsec.inner). */
 bool config_is_inner(const struct config_ipsec *c, const struct ip_addr *a);
 
+bool config_port_has(const struct config_port *p, const struct ip_addr *a);
+
 /*
  * Whether TCP may go out by a port: it has, or had, a listener of TCP or TLS, may be a relay of TCP
  * allocations or of terminations that are streams, or lead to the back end of a service.
@@ -662,17 +664,40 @@ struct config_change {
 };
 typedef void config_tell(void *arg, const struct config_change *c);
 
-/* Tells every key of the first that has another value in the second, in the order of the file. */
-void config_compare(const struct config *from, const struct config *to, config_tell *tell,
-		    void *arg);
+/*
+ * What waits for a restart of fairlead-dp, although its keys are live: the first of a kind, for
+ * which only a start prepares, and what hangs on it.
+ */
+enum {
+	CONFIG_WAITS_MAX =
+	    2 * (CTL_LISTENERS_MAX + CTL_RELAYS_MAX) + CONFIG_REALMS_MAX + CONFIG_SERVICES_MAX + 16
+};
+struct config_wait {
+	char key[40]; /* in the file: "listeners[2]", which stands for all that is in it */
+	const char *why;
+};
+struct config_waits {
+	uint16_t n;
+	struct config_wait wait[CONFIG_WAITS_MAX];
+};
+/* Why a key waits; NULL: it does not. w may be NULL. */
+const char *config_waits_why(const struct config_waits *w, const char *key);
+
+/*
+ * Tells every key of the first that has another value in the second, in the order of the file.
+ * waits, of config_merge(), may be NULL.
+ */
+void config_compare(const struct config *from, const struct config *to,
+		    const struct config_waits *waits, config_tell *tell, void *arg);
 /* Tells every key; from is its value, to is NULL. */
 void config_each(const struct config *c, config_tell *tell, void *arg);
 /*
- * What runs once the live keys of a checked file are taken, and all others stay as they run. NULL,
- * and one sentence in err, if the two do not fit together. Free with config_free().
+ * What runs once the live keys of a checked file are taken, but for those in waits, and all others
+ * stay as they run. NULL, and one sentence in err, if the two do not fit together. Free with
+ * config_free().
  */
-struct config *config_merge(const struct config *runs, const struct config *fresh, char *err,
-			    size_t errlen);
+struct config *config_merge(const struct config *runs, const struct config *fresh,
+			    struct config_waits *waits, char *err, size_t errlen);
 /* Whether a key that is APPLIED_BOTH has another value. */
 bool config_both_differ(const struct config *a, const struct config *b);
 /* Digest of the values of keys that are APPLIED_BOTH. */

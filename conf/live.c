@@ -10,113 +10,6 @@
 
 /* What runs after a reload: live keys of the file beside the others, which stay as they run. */
 
-/* A device may steer packets to relayed ports by their address alone. */
-static bool relays_at(const struct config *c, const struct ip_addr *ip)
-{
-	for (unsigned i = 0; i < c->n_relay; i++) {
-		if (ip_eq(&c->relay[i].addr, ip))
-			return true;
-	}
-	return false;
-}
-
-/* Or did: what a start, or an earlier reload, was ready for. */
-static bool listens_at(const struct config *c, const struct ip_addr *ip)
-{
-	for (uint16_t i = 0; i < listener_places(c); i++) {
-		const struct listener_place p = listener_place(c, i);
-
-		if (ip_eq(&p.addr.ip, ip))
-			return true;
-	}
-	return false;
-}
-
-/* What a start prepares for, and only if a listener is there that wants it. */
-static const char *listener_unprepared(const struct config *runs, const struct config *c,
-				       const struct listener_place *l)
-{
-	if (relays_at(c, &l->addr.ip) && !listens_at(runs, &l->addr.ip))
-		return "the first one at the address of a relay";
-	if (config_has_tls(c) && !config_has_tls(runs))
-		return "the first one for TLS";
-	if (config_has_dtls(c) && !config_has_dtls(runs))
-		return "the first one for DTLS";
-	for (unsigned i = 0; i < c->n_port; i++) {
-		if (config_port_has_tcp(c, &c->port[i]) !=
-		    config_port_has_tcp(runs, &runs->port[i]))
-			return "the first one for TCP on a port";
-	}
-	return NULL;
-}
-
-static bool listeners_prepared(const struct config *runs, const struct config *c, char *err,
-			       size_t errlen)
-{
-	for (uint16_t i = listener_places(runs); i < listener_places(c); i++) {
-		const struct listener_place p = listener_place(c, i);
-		const char *what = listener_unprepared(runs, c, &p);
-		char text[ADDR_STR_MAX];
-
-		if (!what)
-			continue;
-		snprintf(err, errlen,
-			 "listeners[%u]: %s is %s, and is added by a restart of fairlead-dp",
-			 p.listener, sock_addr_format(&p.addr, text, sizeof(text)), what);
-		return false;
-	}
-	return true;
-}
-
-/* What a start prepares for, beside listeners: of realms and relays. */
-static bool others_prepared(const struct config *runs, const struct config *c, char *err,
-			    size_t errlen)
-{
-	if (config_has_tls(c) && !config_has_tls(runs)) {
-		snprintf(err, errlen,
-			 "realms: the first one for TLS is added by a restart of fairlead-dp");
-		return false;
-	}
-	for (unsigned i = 0; i < c->n_port; i++) {
-		if (config_port_has_tcp(runs, &runs->port[i]) ||
-		    !config_port_has_tcp(c, &c->port[i]))
-			continue;
-		snprintf(err, errlen,
-			 "ports[%u]: %s has the first relay from which TCP may go, and is prepared "
-			 "for that by a restart of fairlead-dp",
-			 i, c->port[i].name);
-		return false;
-	}
-	return true;
-}
-
-static bool has_rates(const struct config_turn *t)
-{
-	return t->session_rate | t->session_packets | t->user_rate | t->user_packets;
-}
-
-/* Meters are made at a start, if any rate has a limit; both processes agree on users' (digest.c).
- */
-static bool rates_prepared(const struct config *runs, const struct config *c, char *err,
-			   size_t errlen)
-{
-	const struct config_turn *a = &runs->turn, *b = &c->turn;
-	const char *key = NULL;
-
-	if (!a->user_rate != !b->user_rate)
-		key = "user-rate";
-	else if (!a->user_packets != !b->user_packets)
-		key = "user-packets";
-	else if (has_rates(b) && !has_rates(a))
-		key = b->session_rate ? "session-rate" : "session-packets";
-	if (key)
-		snprintf(err, errlen,
-			 "turn.%s: a first limit of rates, or the end of one of users, is set by a "
-			 "restart of fairlead-dp",
-			 key);
-	return !key;
-}
-
 static void note_port(void *arg, const struct config_change *c)
 {
 	struct config_change *first = arg;
@@ -134,7 +27,7 @@ static void port_waits(const struct config *runs, const struct config *fresh, ch
 	const size_t used = strlen(err);
 	struct config_change first = { 0 };
 
-	config_compare(runs, fresh, note_port, &first);
+	config_compare(runs, fresh, NULL, note_port, &first);
 	if (first.key)
 		snprintf(err + used, errlen - used,
 			 "; besides, %s: %s waits for a restart of fairlead-dp",
@@ -167,8 +60,8 @@ static bool fits_together(struct config *c, char *err, size_t errlen)
 	return ok;
 }
 
-struct config *config_merge(const struct config *runs, const struct config *fresh, char *err,
-			    size_t errlen)
+struct config *config_merge(const struct config *runs, const struct config *fresh,
+			    struct config_waits *waits, char *err, size_t errlen)
 {
 	struct config *c;
 
@@ -179,13 +72,12 @@ struct config *config_merge(const struct config *runs, const struct config *fres
 	}
 	memcpy(c, runs, sizeof(*c));
 	config_take_live(c, fresh);
+	config_hold(runs, fresh, c, waits);
 	memcpy(c->part, fresh->part, sizeof(c->part));
 	c->n_part = fresh->n_part;
 	c->tls.ticket_secret_line = fresh->tls.ticket_secret_line;
 	/* Judged as it is in the file, before its entries are where they stay. */
-	if (listener_places_keep(runs, c, err, errlen) &&
-	    listeners_prepared(runs, c, err, errlen) && others_prepared(runs, c, err, errlen) &&
-	    rates_prepared(runs, c, err, errlen)) {
+	if (listener_places_keep(runs, c, err, errlen)) {
 		if (!fits_together(c, err, errlen))
 			port_waits(runs, fresh, err, errlen);
 		else if (config_places_keep(runs, c, err, errlen))
@@ -206,7 +98,7 @@ bool config_both_differ(const struct config *a, const struct config *b)
 {
 	bool differ = false;
 
-	config_compare(a, b, note_both, &differ);
+	config_compare(a, b, NULL, note_both, &differ);
 	return differ;
 }
 

@@ -938,7 +938,7 @@ const struct schema_key schema_top[] = {
 	  .why = "each port, one for a VLAN as well, has its counters in the shared memory and its queues and tables in every worker, which are laid out once",
 	  .help = "network ports" },
 	{ "listeners", SCHEMA_MAP, LIST(config, listener, n_listener, 1, CTL_LISTENERS_MAX),
-	  .keys = keys_listener,
+	  .keys = keys_listener, .known_by = 3,
 	  .applied = APPLIED_BOTH, .lost = "nothing, in whatever order they stand; when one is removed, or its address, port or transport is another: its clients' allocations and connections. The first one at a relay's address, for TLS, or for TCP of a port, is added by a restart of fairlead-dp", .help = "where clients reach the relay" },
 	{ "relays", SCHEMA_MAP, LIST(config, relay, n_relay, 1, CTL_RELAYS_MAX), .keys = keys_relay,
 	  .gone_off = offsetof(struct config_relay, gone),

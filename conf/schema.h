@@ -40,6 +40,9 @@ struct schema_key {
 	 * is known by its first key, and their order means nothing.
 	 */
 	uint32_t gone_off;
+	/* Other lists whose order means nothing: each entry is known by so many of its first keys.
+	 */
+	uint16_t known_by;
 	/* How a change is applied, and what that costs. Unsaid: as of the map that it is in, and as
 	 * usual. */
 	enum config_applied applied;
@@ -142,6 +145,9 @@ unsigned config_lines_find(const struct config_lines *l, const char *key);
 
 /* Takes the values of keys that are live, and what config_check() made of them. */
 void config_take_live(struct config *c, const struct config *from);
+/* Takes what waits for a restart out of c again, which has the live keys of `fresh`. */
+void config_hold(const struct config *runs, const struct config *fresh, struct config *c,
+		 struct config_waits *waits);
 
 /* The key of the map that a misspelt name is likely to mean; NULL: none is near enough. */
 const struct schema_key *schema_guess(const struct schema_key *keys, const char *name);

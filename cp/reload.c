@@ -70,7 +70,7 @@ static void listeners_expect(struct reload *r)
 }
 
 /* Whoever made something ready takes it up, or throws it away. */
-static void reload_end(struct reload *r, bool ok, const char *why)
+static void finish_all(struct reload *r, bool ok)
 {
 	if (ok) {
 		memcpy(r->conf, r->next, sizeof(*r->conf));
@@ -88,6 +88,11 @@ static void reload_end(struct reload *r, bool ok, const char *why)
 	config_free(r->next);
 	r->next = NULL;
 	r->under_way = false;
+}
+
+static void reload_end(struct reload *r, bool ok, const char *why)
+{
+	finish_all(r, ok);
 	r->done(r->ctx, ok, why);
 }
 
@@ -116,27 +121,35 @@ static void reload_go(struct reload *r)
 		reload_end(r, false, "too many requests wait for the dataplane");
 }
 
-void reload_apply(struct server *s, const struct config *fresh, reload_done *done, void *ctx)
+bool reload_prepare(struct server *s, const struct config *fresh, char *why, size_t len)
 {
 	struct reload *r = &s->reload;
-	char err[2 * CONFIG_STR_MAX] = "the configuration cannot be changed";
 
-	r->done = done;
-	r->ctx = ctx;
+	snprintf(why, len, "the configuration cannot be changed");
 	r->by_both = false;
 	/* Of the file, not of what will run: it may have entries that wait for a restart. */
 	r->digest = config_both_digest(fresh);
 	r->prepared = 0;
+	r->waits.n = 0;
 	if (r->conf) {
 		memcpy(r->place, r->conf->place, sizeof(r->place));
 		r->n_place = r->conf->n_place;
 	}
 	r->under_way = true;
-	r->next = r->conf ? config_merge(r->conf, fresh, err, sizeof(err)) : NULL;
-	if (r->next && prepare_all(r, err, sizeof(err)))
-		reload_go(r);
-	else
-		reload_end(r, false, err);
+	r->next = r->conf ? config_merge(r->conf, fresh, &r->waits, why, len) : NULL;
+	return r->next && prepare_all(r, why, len);
+}
+
+void reload_apply(struct server *s, reload_done *done, void *ctx)
+{
+	s->reload.done = done;
+	s->reload.ctx = ctx;
+	reload_go(&s->reload);
+}
+
+void reload_abandon(struct server *s)
+{
+	finish_all(&s->reload, false);
 }
 
 uint64_t reload_digest(const struct server *s)
@@ -162,9 +175,10 @@ static void tell(void *arg, const struct config_change *c)
 		log_line("reload: %s is %s now (was %s)", c->key, c->to ? c->to : "gone",
 			 c->from ? c->from : "not there");
 	else
-		log_line("reload: %s: %s stays %s: another value wants a %s (lost: %s)",
+		log_line("reload: %s: %s stays %s: another value wants a %s (lost: %s)%s%s",
 			 config_where(t->fresh, c->line).text, c->key, c->from ? c->from : "absent",
-			 config_applied_text(c->applied), c->lost);
+			 config_applied_text(c->applied), c->lost, c->why ? ": " : "",
+			 c->why ? c->why : "");
 }
 
 static void tell_mistakes(const struct config_errors *e)
@@ -178,6 +192,7 @@ static void tell_mistakes(const struct config_errors *e)
 /* A reload by signal: what ran, to compare with once it is over. */
 struct signalled {
 	struct config *was, *fresh;
+	const struct config_waits *waits;
 	reload_done *done;
 	void *ctx;
 };
@@ -186,7 +201,7 @@ static void tell_changes(const struct signalled *g)
 {
 	struct telling t = { .fresh = g->fresh };
 
-	config_compare(g->was, g->fresh, tell, &t);
+	config_compare(g->was, g->fresh, g->waits, tell, &t);
 	if (t.told > TOLD_MAX)
 		log_line("reload: and %u more: fairlead config diff tells them", t.told - TOLD_MAX);
 	else if (!t.told)
@@ -214,11 +229,17 @@ void reload_by_signal(struct server *s, reload_done *done, void *ctx)
 	struct config *fresh = reload_read(s, &errors);
 	struct config *was = malloc(sizeof(*was));
 	struct signalled *g = malloc(sizeof(*g));
+	char why[RELOAD_WHY_MAX];
 
 	if (fresh && was && g) {
 		memcpy(was, s->conf, sizeof(*was));
-		*g = (struct signalled){ was, fresh, done, ctx };
-		reload_apply(s, fresh, signal_done, g);
+		*g = (struct signalled){ was, fresh, &s->reload.waits, done, ctx };
+		if (reload_prepare(s, fresh, why, sizeof(why))) {
+			reload_apply(s, signal_done, g);
+		} else {
+			reload_abandon(s);
+			signal_done(g, false, why);
+		}
 		return;
 	}
 	if (fresh)

@@ -14,7 +14,7 @@
 struct server;
 struct dpsock;
 
-enum { RELOAD_PARTS = 17, RELOAD_FILE_MAX = 1 << 20 };
+enum { RELOAD_PARTS = 17, RELOAD_FILE_MAX = 1 << 20, RELOAD_WHY_MAX = 2 * CONFIG_STR_MAX };
 
 struct reload_part {
 	/* False, and one sentence in err: c cannot be had, and all is as it was. */
@@ -39,10 +39,11 @@ struct reload {
 	uint64_t taken; /* digest of the file whose live keys are in force; 0: of the start */
 	struct reload_part part[RELOAD_PARTS];
 	unsigned n_parts;
-	/* Of the one under way. */
-	struct config *next;			     /* what will be in force */
-	uint64_t digest;			     /* of the file's keys of both processes */
-	unsigned prepared;			     /* parts */
+	/* Of the one under way, or the last. */
+	struct config *next;	   /* what will be in force */
+	struct config_waits waits; /* what of the file will not, although it is live */
+	uint64_t digest;	   /* of the file's keys of both processes */
+	unsigned prepared;	   /* parts */
 	struct listener_place place[CTL_PLACES_MAX]; /* as they were */
 	uint16_t n_place;
 	bool by_both; /* the dataplane has taken it, certificates among it */
@@ -57,10 +58,15 @@ void reload_add(struct server *s, struct reload_part part);
 struct config *reload_read(const struct server *s, struct config_errors *errors);
 
 /*
- * Puts live keys of a checked file in force, while no other reload is under way. done is called
- * once, perhaps at once; until then under_way is set.
+ * What a reload of a checked file would do, while no other one is under way: makes all ready.
+ * False, and why: it would change nothing. Either way one of the other two follows before anything
+ * else happens; s->reload.waits has what waits for a restart.
  */
-void reload_apply(struct server *s, const struct config *fresh, reload_done *done, void *ctx);
+bool reload_prepare(struct server *s, const struct config *fresh, char *why, size_t len);
+/* Puts it in force. done is called once, perhaps at once; until then under_way is set. */
+void reload_apply(struct server *s, reload_done *done, void *ctx);
+/* All stays as it is. */
+void reload_abandon(struct server *s);
 
 /*
  * All of it, told in the log: on SIGHUP. done hears false also of a file with mistakes. No other

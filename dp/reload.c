@@ -52,13 +52,23 @@ static bool take(struct dplane *dp, struct snapshot *s, struct tls_watch *watch,
 	return true;
 }
 
+static void waits_tell(const struct config *fresh, const struct config_waits *waits)
+{
+	for (uint16_t i = 0; i < waits->n; i++)
+		RTE_LOG(WARNING, USER1, "%s: %s waits for a restart of fairlead-dp: %s\n",
+			fresh->file, waits->wait[i].key, waits->wait[i].why);
+}
+
 static bool take_fresh(struct dplane *dp, const struct config *fresh, struct tls_watch *watch,
 		       char *err, size_t errlen)
 {
-	struct snapshot *s = snapshot_make(dp, fresh, err, errlen);
+	struct config_waits waits;
+	struct snapshot *s = snapshot_make(dp, fresh, &waits, err, errlen);
 	bool ok = s && (!config_both_differ(snapshot_conf(dp), s->conf) ||
 			take(dp, s, watch, err, errlen));
 
+	if (ok)
+		waits_tell(fresh, &waits);
 	snapshot_drop(s);
 	return ok;
 }

@@ -56,8 +56,8 @@ static void ids_keep(struct dplane *dp, const struct config *runs, struct config
 	}
 }
 
-struct snapshot *snapshot_make(struct dplane *dp, const struct config *fresh, char *err,
-			       size_t errlen)
+struct snapshot *snapshot_make(struct dplane *dp, const struct config *fresh,
+			       struct config_waits *waits, char *err, size_t errlen)
 {
 	const struct config *runs = snapshot_conf(dp);
 	struct snapshot *s = calloc(1, sizeof(*s));
@@ -67,7 +67,7 @@ struct snapshot *snapshot_make(struct dplane *dp, const struct config *fresh, ch
 		return NULL;
 	s->refs = 1;
 	s->number = snapshot_number(dp) + 1;
-	s->conf = config_merge(runs, fresh, err, errlen);
+	s->conf = config_merge(runs, fresh, waits, err, errlen);
 	if (!s->conf) {
 		free(s);
 		return NULL;

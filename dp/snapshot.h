@@ -39,11 +39,11 @@ static inline uint32_t snapshot_number(const struct dplane *dp)
 /* ---- by the service thread ---- */
 
 /*
- * Live keys of a checked configuration beside what stays as it runs. Services keep their id.
- * NULL: one sentence in err. Whoever makes it drops it.
+ * Live keys of a checked configuration, but for those in waits, beside what stays as it runs.
+ * Services keep their id. NULL: one sentence in err. Whoever makes it drops it.
  */
-struct snapshot *snapshot_make(struct dplane *dp, const struct config *fresh, char *err,
-			       size_t errlen);
+struct snapshot *snapshot_make(struct dplane *dp, const struct config *fresh,
+			       struct config_waits *waits, char *err, size_t errlen);
 /* Puts it in force, and holds it meanwhile. */
 void snapshot_publish(struct dplane *dp, struct snapshot *s);
 /* Frees what no worker can be looking at any more. Call now and then. */

@@ -76,9 +76,11 @@ json_t *rpc_config_show(void *ctx, const json_t *params, struct rpc_error *err)
 			 parts_json(s->conf), "keys", keys);
 }
 
-/* The answer to a file, of which fresh is NULL if it has mistakes. */
+/* The answer to a file, of which fresh is NULL if it has mistakes; why it would change nothing
+ * although it has none, or NULL. */
 static json_t *answer_json(const struct server *s, const struct config *fresh,
-			   const struct config_errors *errors)
+			   const struct config_errors *errors, const struct config_waits *waits,
+			   const char *refused)
 {
 	json_t *mistakes = json_array();
 	struct changes c = { fresh, json_array() };
@@ -86,23 +88,48 @@ static json_t *answer_json(const struct server *s, const struct config *fresh,
 	for (unsigned i = 0; !fresh && i < errors->n && i < CONFIG_ERRORS_MAX; i++)
 		json_array_append_new(mistakes, rpc_text(errors->error[i].text));
 	if (fresh)
-		config_compare(s->conf, fresh, put_change, &c);
-	return json_pack(
-	    "{s:o, s:o, s:b, s:o}", "file", rpc_text(s->conf->file), "mistakes", mistakes, "more",
-	    !fresh && (errors->unchecked || errors->n > CONFIG_ERRORS_MAX), "changes", c.list);
+		config_compare(s->conf, fresh, waits, put_change, &c);
+	return json_pack("{s:o, s:o, s:b, s:o, s:o}", "file", rpc_text(s->conf->file), "mistakes",
+			 mistakes, "more",
+			 !fresh && (errors->unchecked || errors->n > CONFIG_ERRORS_MAX), "changes",
+			 c.list, "refused", value_json(refused));
+}
+
+/* All that a reload would do before the dataplane is asked, and back. */
+static json_t *diff_tried(struct server *s, const struct config *fresh)
+{
+	char why[RELOAD_WHY_MAX];
+	const bool ok = reload_prepare(s, fresh, why, sizeof(why));
+
+	reload_abandon(s);
+	return answer_json(s, fresh, NULL, &s->reload.waits, ok ? NULL : why);
+}
+
+/* Parts are busy with another one. */
+static json_t *diff_meanwhile(const struct server *s, const struct config *fresh)
+{
+	char why[RELOAD_WHY_MAX];
+	struct config_waits waits;
+	struct config *next = config_merge(s->conf, fresh, &waits, why, sizeof(why));
+	json_t *o = answer_json(s, fresh, NULL, &waits, next ? NULL : why);
+
+	config_free(next);
+	return o;
 }
 
 json_t *rpc_config_diff(void *ctx, const json_t *params, struct rpc_error *err)
 {
 	static struct config_errors errors;
-	const struct server *s = ctx;
+	struct server *s = ctx;
 	struct config *fresh;
 	json_t *o;
 
 	if (!param_only(params, "", err))
 		return NULL;
 	fresh = reload_read(s, &errors);
-	o = answer_json(s, fresh, &errors);
+	if (!fresh)
+		return answer_json(s, NULL, &errors, NULL, NULL);
+	o = s->reload.under_way ? diff_meanwhile(s, fresh) : diff_tried(s, fresh);
 	config_free(fresh);
 	return o;
 }
@@ -173,16 +200,22 @@ static void file_apply(struct server *s, struct rpc_later *l)
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
 	struct config *fresh = reload_read(s, &errors);
 	struct asked *a = malloc(sizeof(*a));
+	char why[RELOAD_WHY_MAX] = "";
+	bool ok = a && fresh && reload_prepare(s, fresh, why, sizeof(why));
 
 	if (!a) {
 		rpc_reply(l, NULL, &err);
 	} else {
-		*a = (struct asked){ l, answer_json(s, fresh, &errors) };
+		*a = (struct asked){ l, answer_json(s, fresh, &errors, &s->reload.waits, NULL) };
 		json_object_set_new(a->answer, "certificates", json_null());
-		if (fresh)
-			reload_apply(s, fresh, applied, a);
-		else
+		if (ok) {
+			reload_apply(s, applied, a);
+		} else if (fresh) {
+			reload_abandon(s);
+			applied(a, false, why);
+		} else {
 			answer_send(a);
+		}
 	}
 	config_free(fresh);
 }

@@ -9,8 +9,9 @@
 /* {} -> {file, keys: [{key, value, applied, lost}]}; secrets are hidden */
 json_t *rpc_config_show(void *ctx, const json_t *params, struct rpc_error *err);
 /*
- * {} -> {file, mistakes: [text], more, changes: [{key, from, to, applied, lost}]}: with mistakes
- * there are no changes; more says that there may be more mistakes than are told.
+ * {} -> {file, mistakes: [text], more, changes: [{key, from, to, applied, lost}], refused}: with
+ * mistakes there are no changes; more says that there may be more mistakes than are told. refused,
+ * or null: why a reload would change nothing, as far as fairlead-cp can tell.
  */
 json_t *rpc_config_diff(void *ctx, const json_t *params, struct rpc_error *err);
 /*

@@ -52,7 +52,10 @@ static void what_runs(void **state)
 static void what_differs(void **state)
 {
 	(void)state;
-	expect("{\"changes\":[]}", config_show_diff, "Nothing differs from what runs.\n");
+	expect("{\"changes\":[],\"refused\":null}", config_show_diff,
+	       "Nothing differs from what runs.\n");
+	expect("{\"changes\":[],\"refused\":\"no such port\"}", config_show_diff,
+	       "Nothing differs from what runs.\nA reload would change nothing: no such port\n");
 	expect("{" CHANGES "}", config_show_diff,
 	       "turn.software: \"\" -> Relay\n"
 	       "    applied by: live; lost: nothing\n"

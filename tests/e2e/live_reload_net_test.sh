@@ -85,9 +85,21 @@ listener "{address: $SERVER4, port: 3480, transport: tcp, service: nobody}"
 UCLIENT_SECONDS=20 uclient "$TMP/new" -p 3479 -n 1 -m 1 -c -e $PEER4 $SERVER4 && fail "one before the mistake serves"
 sed -i '/service: nobody/d' "$CONFIG"
 cp "$CONFIG" "$TMP/right"
+# The first one at the address of a relay waits; those before it, and behind it, are served at once.
 listener "{address: $RELAY4, port: 3479}"
-! fl reload >"$TMP/reload" 2>&1 || fail "a listener at a relay's address is taken"
-grep -q 'is the first one at the address of a relay' "$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+listener "{address: $SERVER4, port: 3486}"
+line=$(grep -n "address: $RELAY4, port: 3479" "$CONFIG" | cut -d: -f1)
+fl config diff >"$TMP/diff" || fail "diff: $(<"$TMP/diff")"
+fl reload >"$TMP/reload" 2>&1 || fail "reload: $(<"$TMP/reload")"
+grep -A2 "^listeners\[[0-9]*\].address: (not there) -> $RELAY4" "$TMP/reload" | tr '\n' ' ' |
+	grep -q "waits for a restart of fairlead-dp; lost: connections over TCP .* $CONFIG:$line: it is the first one at the address of a relay" ||
+	fail "a listener at a relay's address: $(<"$TMP/reload")"
+assert_eq "keys that wait" "$(grep -B1 'waits for' "$TMP/reload" | grep -c '^listeners')" 5
+assert_eq "diff and reload" "$(grep -v '^Certificates' "$TMP/reload" | sed 's/^    \(in force: \|waits for a \)/    applied by: /')" "$(<"$TMP/diff")"
+grep -q 'waits for a restart of fairlead-dp: it is the first one at the address of a relay' "$RUN/fairlead-dp.log" || fail "fairlead-dp says nothing: $(tail -n 3 "$RUN/fairlead-dp.log")"
+UCLIENT_SECONDS=30 uclient "$TMP/new" -p 3486 -n 1 -m 1 -c -e $PEER4 $SERVER4 || fail "one behind it: $(tail -n 3 "$TMP/new")"
+fl config diff >"$TMP/diff"
+assert_eq "what is left" "$(grep -c '^[a-z]' "$TMP/diff")" 5
 cp "$TMP/right" "$CONFIG"
 reload "listeners are added"
 for transport in '' -t; do

@@ -87,10 +87,19 @@ line=$(grep -n 'name: lab' "$CONFIG" | cut -d: -f1)
 fl reload >"$TMP/reload" || fail "a VLAN: $(<"$TMP/reload")"
 grep -A2 '^ports\[[0-9]*\].vlan: (not there) -> 7$' "$TMP/reload" | tr '\n' ' ' |
 	grep -q "waits for a restart of fairlead-dp; lost: .* $CONFIG:$line: each port, one for a VLAN" || fail "a VLAN: $(<"$TMP/reload")"
+# What is at its address waits with it, by itself, and nothing else does.
 sed -i "/^relays:/i\\  - {address: 10.7.0.1}" "$CONFIG"
-! fl reload >"$TMP/reload" 2>&1 || fail "a listener of a VLAN that is not there is taken"
-grep -q "; besides, $CONFIG:$line: ports\[[0-9]*\].name waits for a restart of fairlead-dp" "$TMP/reload" || fail "its listener: $(<"$TMP/reload")"
+file_set reservation-lifetime 44
+line=$(grep -n 'address: 10.7.0.1}' "$CONFIG" | cut -d: -f1)
+fl config diff >"$TMP/diff" || fail "diff: $(<"$TMP/diff")"
+fl reload >"$TMP/reload" || fail "a listener of a VLAN: $(<"$TMP/reload")"
+grep -A2 '^listeners\[[0-9]*\].address: (not there) -> 10.7.0.1$' "$TMP/reload" | tr '\n' ' ' |
+	grep -q "waits for a restart of fairlead-dp; lost: connections over TCP .* $CONFIG:$line: its address is of a port that waits" ||
+	fail "its listener: $(<"$TMP/reload")"
+assert_eq "diff and reload" "$(grep -v '^Certificates' "$TMP/reload" | sed 's/^    \(in force: \|waits for a \)/    applied by: /')" "$(<"$TMP/diff")"
+assert_eq "what need not wait" "$(runs turn.reservation-lifetime)" 44
 cp "$TMP/right" "$CONFIG"
+fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
 
 # ---- again and again, for as long as the calls go on ----
 
@@ -124,6 +133,8 @@ taken() { in_relay curl -s -o /dev/null http://127.0.0.1:9651/; }
 await 10 taken || fail "the port cannot be taken"
 file_set metrics-port 9651
 file_set reservation-lifetime 5
+! fl config diff >"$TMP/diff" || fail "diff does not say that the port is taken: $(<"$TMP/diff")"
+grep -q '^A reload would change nothing: cannot serve metrics at 127.0.0.1 port 9651' "$TMP/diff" || fail "diff: $(<"$TMP/diff")"
 ! fl reload >"$TMP/reload" 2>&1 || fail "a port that is taken is taken"
 grep -q 'nothing has changed: cannot serve metrics at 127.0.0.1 port 9651' "$TMP/reload" || fail "reload: $(<"$TMP/reload")"
 assert_eq "as before" "$(runs turn.reservation-lifetime)" 99

@@ -329,24 +329,66 @@ static void a_vlan_waits_for_a_restart(void **state)
 	assert_int_equal(running->n_port, 1);
 }
 
-/* And what is at its address is refused with the port's name and line. */
+/*
+ * And so does what is at its address, with its own line and reason, while all else of the file is
+ * applied; before the reload it is told the same.
+ */
 static void at_a_vlan_that_waits(void **state)
 {
 	static const char vlan[] = "  - {name: lab, device: net_null0, vlan: 7, "
 				   "addresses: [10.7.0.1/24]}\nlisteners:\n"
-				   "  - {address: 10.7.0.1}\n";
-	char want[128], why[1024];
+				   "  - {address: 10.7.0.1}\n"
+				   "  - {address: 10.1.0.1, port: 3479}\n";
+	json_t *before, *r, *c;
+	char where[128];
+	size_t i, n = 0;
 
 	(void)state;
-	snprintf(want, sizeof(want), "; besides, %s:3: ports[1].name waits for a restart of fairlead-dp",
-		 path);
+	snprintf(where, sizeof(where), "%s:5", path);
 	file_edit("listeners:\n", vlan);
+	before = call("config.diff", NULL);
+	assert_int_equal(running->n_listener, 1);
+	r = call("reload", NULL);
+	assert_true(json_equal(json_object_get(before, "changes"), json_object_get(r, "changes")));
+	json_array_foreach(json_object_get(r, "changes"), i, c)
+	{
+		if (!starts(json_string_value(json_object_get(c, "key")), "listeners[0]."))
+			continue;
+		n++;
+		assert_string_equal(json_string_value(json_object_get(c, "applied")), "restart-dp");
+		assert_string_equal(json_string_value(json_object_get(c, "at")), where);
+		assert_string_equal(json_string_value(json_object_get(c, "why")),
+				    "its address is of a port that waits for a restart");
+		assert_true(json_is_null(json_object_get(c, "from")));
+	}
+	assert_int_equal(n, 5);
+	json_decref(before);
+	json_decref(r);
+	assert_int_equal(running->n_listener, 2);
+	assert_int_equal(be16_get(running->listener[0].addr.port), 3479);
+}
+
+/* What does not fit what stays is refused, and names the port that would have made it fit. */
+static void beside_a_vlan_that_waits(void **state)
+{
+	static const char vlan[] = "  - {name: lab, device: net_null0, vlan: 7, "
+				   "addresses: [10.7.0.1/24]}\nlisteners:\n";
+	char want[128], why[1024];
+	json_t *r;
+
+	(void)state;
+	snprintf(want, sizeof(want),
+		 "; besides, %s:3: ports[1].name waits for a restart of fairlead-dp", path);
+	file_edit("listeners:\n", vlan);
+	running->dataplane.sessions = 7; /* which does not fit turn.allocations-max */
 	refused(why, sizeof(why));
 	assert_non_null(strstr(why, want));
-	assert_int_equal(running->n_listener, 1);
+	r = call("config.diff", NULL);
+	assert_non_null(strstr(
+	    why, json_string_value(json_object_get(r, "refused")))); /* "nothing has changed: " */
+	json_decref(r);
 	/* Without such a port nothing is said of one. */
-	file_edit("lifetime-max: 3600",
-		  "lifetime-max: 3600\n  allocations-max: 77\n  user-rate: 1");
+	file_edit("lifetime-max: 3600", "lifetime-max: 3601");
 	refused(why, sizeof(why));
 	assert_null(strstr(why, "waits for"));
 }
@@ -428,6 +470,38 @@ static void a_part_that_cannot_changes_nothing(void **state)
 	assert_int_equal(running->turn.reservation_lifetime, 31);
 	assert_int_equal(first.applied + second.applied, 2);
 	assert_int_equal(first.dropped, 2);
+}
+
+/* By the same code, which makes all ready and throws it away; nothing is in force. */
+static void what_would_be_refused_is_told_before(void **state)
+{
+	struct part first = { 0 }, second = { .refuses = true };
+	json_t *r;
+
+	(void)state;
+	reload_add(&s, (struct reload_part){ prepare, finish, &first });
+	reload_add(&s, (struct reload_part){ prepare, finish, &second });
+	file_edit("lifetime-max: 3600", "reservation-lifetime: 31");
+	r = call("config.diff", NULL);
+	assert_string_equal(json_string_value(json_object_get(r, "refused")),
+			    "control.metrics-port: it is taken");
+	assert_int_equal(json_array_size(json_object_get(r, "changes")), 1);
+	json_decref(r);
+	second.refuses = false;
+	r = call("config.diff", NULL);
+	assert_true(json_is_null(json_object_get(r, "refused")));
+	json_decref(r);
+	assert_int_equal(first.prepared + second.prepared, 4);
+	assert_int_equal(first.dropped + second.dropped, 3);
+	assert_int_equal(running->turn.reservation_lifetime, 30);
+	assert_false(s.reload.under_way);
+	/* While another one has the parts they are left alone. */
+	s.reload.under_way = true;
+	r = call("config.diff", NULL);
+	assert_true(json_is_null(json_object_get(r, "refused")));
+	json_decref(r);
+	s.reload.under_way = false;
+	assert_int_equal(first.prepared + second.prepared, 4);
 }
 
 static void one_at_a_time(void **state)
@@ -581,6 +655,8 @@ int main(void)
 		T(a_difference_is_told),
 		T(a_vlan_waits_for_a_restart),
 		T(at_a_vlan_that_waits),
+		T(beside_a_vlan_that_waits),
+		T(what_would_be_refused_is_told_before),
 		T(live_keys_and_no_others),
 		T(routes_of_the_same_port),
 		T(a_mistake_changes_nothing),
