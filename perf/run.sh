@@ -38,7 +38,7 @@ usage()
 
 	coturn has its users in memory, writes no log, serves nothing else, and has one relay thread
 	(COTURN_THREADS), since it has one CPU. Runs have priority over what else the machine does
-	(PRIORITY=-10, as of nice).
+	(PRIORITY=-10, as of nice; with 0 nothing has, nor is a thread real-time).
 
 	COTURN=PATH TESTPMD=PATH NGINX=PATH HAPROXY=PATH STUNNEL=PATH RTPENGINE=PATH
 	                    other rivals than Debian's

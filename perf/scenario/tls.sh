@@ -296,10 +296,14 @@ step_idle()
 
 # Media is timed by a real-time thread, so that what it waits for is the relay and not its own turn
 # on CPU 1, where handshakes are done and asked for; and the worker is one, so that it has CPU 0 as
-# it would on a machine of its own.
+# it would on a machine of its own. Not with PRIORITY=0, which leaves others their turns.
+REALTIME=()
+((PRIORITY == 0)) || REALTIME=(chrt -f 10)
+
 storm_worker()
 {
 	local task
+	((PRIORITY != 0)) || return 0
 	for task in "/proc/$SERVER/task"/*; do
 		if grep -qx 'Cpus_allowed_list:[[:space:]]*0' "$task/status"; then
 			chrt -f -p 10 "${task##*/}"
@@ -309,7 +313,7 @@ storm_worker()
 
 storm_media()
 {
-	BENCH_SECS=60 bench ip netns exec flperf-far taskset -c 1 chrt -f 10 "$BUILD/perf/tls_load" -t udp \
+	BENCH_SECS=60 bench ip netns exec flperf-far taskset -c 1 "${REALTIME[@]}" "$BUILD/perf/tls_load" -t udp \
 		"${USER_WORDS[@]}" turn $NEAR 3478 $FAR $PEER 8 3 echo 200 $MEDIA_RATE
 }
 
