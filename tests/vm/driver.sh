@@ -60,7 +60,7 @@ virtio)
 	LONG=(vm:link vm:start vm:vlan)
 	;;
 igb)
-	((QUEUES == 1)) || SUITE+=(vm:owner) # the only one that takes a rule
+	((QUEUES == 1)) || SUITE+=(vm:owner vm:steer) # the only one that takes a rule; and its RSS key can be set
 	;;
 esac
 (($#)) || set -- "${SUITE[@]}" ${VM_LONG:+"${LONG[@]}"}

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Two workers on NICs of two queues whose RSS can be set (VM_QUEUES=2 driver.sh virtio): peers' packets of IPv4 come
-# by the queue of the worker that has the relayed port, and none is handed over; the clients' port keeps a key that
-# mixes. What "fairlead ports" says of it.
+# Two workers on NICs of two queues whose RSS can be set (VM_QUEUES=2 driver.sh virtio, or igb): peers' packets of
+# IPv4 come by the queue of the worker that has the relayed port, and none is handed over; the clients' port keeps a
+# key that mixes. What "fairlead ports" says of it.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
