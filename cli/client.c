@@ -150,6 +150,16 @@ json_t *client_call(struct control_client *c, const char *method, json_t *params
 	return result;
 }
 
+void client_patience(struct control_client *c, long seconds)
+{
+	const struct timeval wait = { seconds, 0 };
+
+	if (c->https)
+		https_patience(c->https, seconds);
+	else
+		setsockopt(fileno(c->in), SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+}
+
 FILE *client_stream(struct control_client *c)
 {
 	const struct timeval forever = { 0, 0 };

@@ -23,6 +23,9 @@ void client_close(struct control_client *c);
 json_t *client_call(struct control_client *c, const char *method, json_t *params, char *err,
 		    size_t errlen);
 
+/* How long an answer is waited for from now on. */
+void client_patience(struct control_client *c, long seconds);
+
 /* Of a socket only: what follows an answer that makes the connection a stream of bytes; there is no
  * time limit. */
 FILE *client_stream(struct control_client *c);

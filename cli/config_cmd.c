@@ -119,16 +119,23 @@ bool config_right(const json_t *result)
 	return json_array_size(mistakes) == 0;
 }
 
+/* Of a reload, which waits for those that came before it: 16 s each at most, and few take any. */
+enum { RELOAD_S = 120 };
+
 /* Calls a method that reads the file. */
 static int file_call(struct cli *cli, const char *method,
 		     void (*show)(const json_t *result, FILE *out))
 {
 	struct control_client *c = cli_connect(cli);
-	json_t *result = c ? cli_call(c, method, NULL) : NULL;
-	const json_t *certificates = json_object_get(result, "certificates");
+	const json_t *certificates;
+	json_t *result;
 	bool right;
 	int rc;
 
+	if (c)
+		client_patience(c, RELOAD_S);
+	result = c ? cli_call(c, method, NULL) : NULL;
+	certificates = json_object_get(result, "certificates");
 	client_close(c);
 	if (!result)
 		return EXIT_FAILURE;

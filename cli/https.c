@@ -90,6 +90,11 @@ struct https *https_open(const struct https_at *at, char *err, size_t errlen)
 	return NULL;
 }
 
+void https_patience(struct https *h, long seconds)
+{
+	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT, seconds);
+}
+
 void https_close(struct https *h)
 {
 	if (!h)

@@ -15,6 +15,8 @@ struct https;
 
 /* Nothing is connected yet. On failure NULL, and one sentence in err. */
 struct https *https_open(const struct https_at *at, char *err, size_t errlen);
+/* How long an answer is waited for from now on. */
+void https_patience(struct https *h, long seconds);
 /* NULL is fine. */
 void https_close(struct https *h);
 

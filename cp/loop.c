@@ -25,6 +25,7 @@ struct loop {
 	struct event *tick;
 	struct event *watchdog; /* NULL: the service manager does not watch */
 	struct event *term, *interrupt, *hangup;
+	bool hung_up;	      /* a reload by SIGHUP waits its turn */
 	uint64_t tick_us;     /* when the timer of the wheel is due; 0: not yet known */
 	uint64_t stop_ms;     /* it drains, and stops then; 0: it does not */
 	uint64_t patience_ms; /* when the service manager is to be asked for more of it */
@@ -92,6 +93,7 @@ static void loop_turn(struct loop *l)
 	if (auth_turn(s->auth, server_now(s), text, sizeof(text)))
 		log_line("%s", text);
 	s->auth_problem = auth_problem(s->auth);
+	reload_turn(s);
 	work = server_poll(s);
 	histogram_add(&s->times.turn, now_us() - begin_us);
 	if (dplink_fault(s->link, &why)) {
@@ -200,18 +202,31 @@ static void signal_taken(void *ctx, bool ok, const char *why)
 	tls_agent_reload(s->tls, certificates_read, l);
 }
 
+static void hangup_begin(void *ctx)
+{
+	struct loop *l = ctx;
+
+	l->hung_up = false;
+	reload_by_signal(l->server, signal_taken, l);
+}
+
+/* One that waits will find what the file has then, and so does for all that come meanwhile. */
 static void on_hangup(evutil_socket_t sig, short what, void *ctx)
 {
 	struct loop *l = ctx;
-	struct server *s = l->server;
 
 	(void)sig;
 	(void)what;
-	if (s->reload.under_way) {
-		log_line("reload: one is under way, and this signal is left out");
+	if (l->hung_up)
 		return;
+	l->hung_up = true;
+	if (!reload_wait(l->server, hangup_begin, l)) {
+		l->hung_up = false;
+		log_line(
+		    "reload: too many wait already, of whom the last one reads the file later");
+	} else if (l->hung_up) {
+		log_line("reload: one is under way: the file is read again when it is over");
 	}
-	reload_by_signal(s, signal_taken, l);
 }
 
 /* The link was attached or detached: another eventfd to wait for, or none. */

@@ -147,6 +147,32 @@ void reload_apply(struct server *s, reload_done *done, void *ctx)
 	reload_go(&s->reload);
 }
 
+bool reload_wait(struct server *s, void (*begin)(void *ctx), void *ctx)
+{
+	struct reload *r = &s->reload;
+
+	if (!r->under_way && r->n_waiting == 0)
+		begin(ctx);
+	else if (r->n_waiting < RELOAD_WAITING_MAX)
+		r->next_one[r->n_waiting++] = (struct reload_next){ begin, ctx };
+	else
+		return false;
+	return true;
+}
+
+/* The file is read when its turn has come, so it is that which stands there then. */
+void reload_turn(struct server *s)
+{
+	struct reload *r = &s->reload;
+	struct reload_next next;
+
+	if (r->under_way || r->n_waiting == 0)
+		return;
+	next = r->next_one[0];
+	memmove(r->next_one, r->next_one + 1, --r->n_waiting * sizeof(next));
+	next.begin(next.ctx);
+}
+
 void reload_abandon(struct server *s)
 {
 	finish_all(&s->reload, false);

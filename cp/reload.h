@@ -14,7 +14,12 @@
 struct server;
 struct dpsock;
 
-enum { RELOAD_PARTS = 17, RELOAD_FILE_MAX = 1 << 20, RELOAD_WHY_MAX = 2 * CONFIG_STR_MAX };
+enum {
+	RELOAD_PARTS = 17,
+	RELOAD_WAITING_MAX = 16,
+	RELOAD_FILE_MAX = 1 << 20,
+	RELOAD_WHY_MAX = 2 * CONFIG_STR_MAX
+};
 
 struct reload_part {
 	/* False, and one sentence in err: c cannot be had, and all is as it was. */
@@ -27,6 +32,12 @@ struct reload_part {
 /* How a reload ended: with false nothing has changed, and why is one sentence. */
 typedef void reload_done(void *ctx, bool ok, const char *why);
 
+/* One that waits until the one under way is over. */
+struct reload_next {
+	void (*begin)(void *ctx);
+	void *ctx;
+};
+
 struct reload {
 	struct config *conf; /* the server's, to be written; NULL: it is another's */
 	/* How the dataplane is asked: dpsock_attached(), dpsock_ask(). sock NULL: not at all. */
@@ -35,6 +46,9 @@ struct reload {
 	bool (*ask)(struct dpsock *d, const void *msg, size_t len, uint32_t patience_ms,
 		    void (*answer)(void *ctx, bool ok, const char *text), void *ctx);
 	bool under_way; /* the dataplane is asked, or reads certificates */
+	/* Those that came meanwhile, in order. */
+	struct reload_next next_one[RELOAD_WAITING_MAX];
+	unsigned n_waiting;
 	bool unsure;	/* what the dataplane has: it said no, or did not answer in time */
 	uint64_t taken; /* digest of the file whose live keys are in force; 0: of the start */
 	struct reload_part part[RELOAD_PARTS];
@@ -65,6 +79,13 @@ struct config *reload_read(const struct server *s, struct config_errors *errors)
 bool reload_prepare(struct server *s, const struct config *fresh, char *why, size_t len);
 /* Puts it in force. done is called once, perhaps at once; until then under_way is set. */
 void reload_apply(struct server *s, reload_done *done, void *ctx);
+/*
+ * Calls begin now, or once no reload is under way and those that came before have begun: from
+ * reload_turn(). False: too many wait.
+ */
+bool reload_wait(struct server *s, void (*begin)(void *ctx), void *ctx);
+/* Begins with the next one. Call now and then. */
+void reload_turn(struct server *s);
 /* All stays as it is. */
 void reload_abandon(struct server *s);
 

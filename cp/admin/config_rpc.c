@@ -194,10 +194,13 @@ static void applied(void *ctx, bool ok, const char *why)
 	}
 }
 
-static void file_apply(struct server *s, struct rpc_later *l)
+/* Whoever asked is told, also if he has gone meanwhile: what he asked for is done. */
+static void file_apply(void *ctx)
 {
 	static struct config_errors errors;
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
+	struct rpc_later *l = ctx;
+	struct server *s = rpc_later_ctx(l);
 	struct config *fresh = reload_read(s, &errors);
 	struct asked *a = malloc(sizeof(*a));
 	char why[RELOAD_WHY_MAX] = "";
@@ -225,11 +228,13 @@ void rpc_reload(void *ctx, const json_t *params, struct rpc_later *l)
 	struct rpc_error err = { 0 };
 	struct server *s = ctx;
 
-	if (s->reload.under_way)
-		rpc_fail(&err, RPC_BUSY, "a reload is under way: ask again when it is over");
-	else if (param_only(params, "", &err)) {
-		file_apply(s, l);
-		return;
+	if (!param_only(params, "", &err)) {
+		rpc_reply(l, NULL, &err);
+	} else if (!reload_wait(s, file_apply, l)) {
+		rpc_fail(&err, RPC_BUSY,
+			 "one reload is under way and %u wait: the last of them reads the file as "
+			 "it is then, so nothing need be asked again",
+			 RELOAD_WAITING_MAX);
+		rpc_reply(l, NULL, &err);
 	}
-	rpc_reply(l, NULL, &err);
 }

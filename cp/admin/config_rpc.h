@@ -15,8 +15,8 @@ json_t *rpc_config_show(void *ctx, const json_t *params, struct rpc_error *err);
  */
 json_t *rpc_config_diff(void *ctx, const json_t *params, struct rpc_error *err);
 /*
- * The same, and certificates: null where there is no TLS or a mistake, else {read, error}. Changes
- * that are applied live are in force.
+ * The same, once reloads that came before are over, and certificates: null where there is no TLS or
+ * a mistake, else {read, error}. Changes that are applied live are in force.
  */
 void rpc_reload(void *ctx, const json_t *params, struct rpc_later *l);
 

@@ -170,4 +170,26 @@ fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
 ng_ping 2223 || fail "ng did not come back: $(tail -n 1 "$TMP/ng")"
 note "limits, policy and the ports of metrics and ng change"
 
+# ---- reloads while one is under way: fairlead-dp takes its time ----
+
+file_set binding-rate 4997
+kill -STOP "$(dp_pid)"
+fl reload >"$TMP/first" 2>&1 &
+first=$!
+told_to_wait() { kill -HUP "$pid" && log_has 'reload: one is under way: the file is read again when it is over'; }
+await 10 told_to_wait || fail "SIGHUP meanwhile: $(tail -n 3 "$RUN/fairlead-cp.log")"
+file_set reservation-lifetime 61
+fl reload >"$TMP/second" 2>&1 &
+second=$!
+fl config diff >"$TMP/diff" || fail "diff meanwhile: $(<"$TMP/diff")"
+grep -q '^turn.reservation-lifetime: 99 -> 61$' "$TMP/diff" || fail "diff meanwhile: $(<"$TMP/diff")"
+assert_eq "meanwhile" "$(runs dataplane.binding-rate) $(runs turn.reservation-lifetime)" "5000 99"
+kill -CONT "$(dp_pid)"
+wait $first || fail "the first reload: $(<"$TMP/first")"
+wait $second || fail "the second reload: $(<"$TMP/second")"
+assert_eq "in force" "$(runs dataplane.binding-rate) $(runs turn.reservation-lifetime)" "4997 61"
+cp "$TMP/right" "$CONFIG"
+fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+note "what comes during a reload is done after it"
+
 assert_eq "the same process" "$(cp_pid)" "$pid"

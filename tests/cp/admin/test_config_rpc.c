@@ -504,19 +504,66 @@ static void what_would_be_refused_is_told_before(void **state)
 	assert_int_equal(first.prepared + second.prepared, 4);
 }
 
+/* The answer to one that waited. */
+static void answered(void *arg, char *line)
+{
+	assert_non_null(strstr(line, "\"result\""));
+	++*(int *)arg;
+	free(line);
+}
+
+/* Asks for a reload that is answered later; false: it was refused. */
+static bool ask_later(int *answers)
+{
+	static const char line[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"reload\"}";
+	struct rpc_later *later = NULL;
+	char *text = rpc_answer(rpc_methods, RPC_METHODS, &s, line, strlen(line), &later);
+	const bool busy = text && strstr(text, "read") && strstr(text, "again");
+
+	assert_true(later || busy);
+	if (later)
+		rpc_later_wait(later, answered, answers);
+	free(text);
+	return later != NULL;
+}
+
+/* Those that come meanwhile wait their turn, and find the file as it is then. */
 static void one_at_a_time(void **state)
 {
-	int code;
+	int answers = 0, more = 0;
 
 	(void)state;
 	s.reload.under_way = true;
 	file_edit("lifetime-max: 3600", "reservation-lifetime: 31");
-	assert_null(call("reload", &code));
-	assert_int_equal(code, RPC_BUSY);
+	assert_true(ask_later(&answers));
+	assert_true(ask_later(&answers));
+	reload_turn(&s);
+	assert_int_equal(answers, 0);
 	assert_int_equal(running->turn.reservation_lifetime, 30);
 	s.reload.under_way = false;
-	json_decref(call("reload", NULL));
+	/* Who comes now is behind them. */
+	assert_true(ask_later(&more));
+	assert_int_equal(more, 0);
+	reload_turn(&s);
+	assert_int_equal(answers, 1);
 	assert_int_equal(running->turn.reservation_lifetime, 31);
+	file_edit("lifetime-max: 3600", "reservation-lifetime: 32");
+	reload_turn(&s);
+	assert_int_equal(answers, 2);
+	assert_int_equal(running->turn.reservation_lifetime, 32);
+	reload_turn(&s);
+	reload_turn(&s);
+	assert_int_equal(more, 1);
+	/* There is an end to it: the last that waits reads what is there for all. */
+	s.reload.under_way = true;
+	for (int i = 0; i < RELOAD_WAITING_MAX; i++)
+		assert_true(ask_later(&more));
+	assert_false(ask_later(&more));
+	s.reload.under_way = false;
+	for (int i = 0; i < RELOAD_WAITING_MAX; i++)
+		reload_turn(&s);
+	assert_int_equal(more, 1 + RELOAD_WAITING_MAX);
+	assert_int_equal(s.reload.n_waiting, 0);
 }
 
 /* ---- keys of both ---- */
@@ -556,7 +603,7 @@ static const char levels[] = "dataplane:\n  log-levels: ['lib.*:debug']\n";
 static void both_or_neither(void **state)
 {
 	struct part part = { 0 };
-	int ok = -1, code;
+	int ok = -1;
 
 	(void)state;
 	dataplane_add(true);
@@ -572,8 +619,7 @@ static void both_or_neither(void **state)
 		assert_int_equal(fake.asked, takes + 1);
 		assert_int_equal(ok, -1);
 		assert_int_equal(running->dataplane.n_log_level, 0);
-		assert_null(call("reload", &code));
-		assert_int_equal(code, RPC_BUSY);
+		assert_true(s.reload.under_way); /* others wait */
 		fake.answer(fake.ctx, takes, takes ? "" : "certificates[0].chain: no");
 		assert_int_equal(ok, takes);
 		assert_int_equal(running->dataplane.n_log_level, takes);
