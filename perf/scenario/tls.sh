@@ -347,18 +347,18 @@ step_storm()
 	TURN=1
 }
 
-# All else is the same build, so that nothing but the allocator differs.
+# All else is the same build, so that nothing but the allocator differs. It is kept, beside the other.
 step_allocator()
 {
-	local name own=$BUILD
+	local name own=$BUILD libc=$BUILD-libc
 	say "tls: a build with libc's allocator"
-	{ CC=${CC:-cc} meson setup "$TMP/libc" "$ROOT" -Djemalloc=disabled &&
-		ninja -C "$TMP/libc" fairlead-dp fairlead-cp fairlead perf/tls_load; } >"$TMP/libc.log" 2>&1 ||
-		die "no build with libc's allocator"
+	{ { [[ -f $libc/build.ninja ]] || CC=${CC:-cc} meson setup "$libc" "$ROOT" -Djemalloc=disabled; } &&
+		ninja -C "$libc" fairlead-dp fairlead-cp fairlead perf/tls_load; } >"$TMP/libc.log" 2>&1 ||
+		die "no build with libc's allocator: $(tail -n 3 "$TMP/libc.log")"
 	for TURN in $(seq "$TURNS"); do
 		for name in fairlead libc; do
 			say "tls: allocator, $TURN of $TURNS: $name"
-			[[ $name == fairlead ]] || BUILD=$TMP/libc
+			[[ $name == fairlead ]] || BUILD=$libc
 			up fairlead-crypto
 			storm_worker
 			storm_beside $name
