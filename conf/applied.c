@@ -142,7 +142,7 @@ static bool entry_waits(struct walk *w, uint16_t i)
 	bool waits;
 
 	snprintf(w->key + len, sizeof(w->key) - len, "[%u]", i);
-	waits = config_waits_why(w->waits, w->key) != NULL;
+	waits = config_waits_find(w->waits, w->key) != NULL;
 	w->key[len] = '\0';
 	return waits;
 }
@@ -274,7 +274,7 @@ static void tell_key(struct walk *w, const struct schema_key *k, const char *fro
 		     struct said said)
 {
 	const char *base[2] = { from, to };
-	const char *why;
+	const struct config_wait *wait;
 
 	for (int i = 0; i < 2; i++) {
 		put_value(w->text[i], k, base[i], false);
@@ -282,9 +282,9 @@ static void tell_key(struct walk *w, const struct schema_key *k, const char *fro
 	}
 	if (!w->all && !from == !to && strcmp(w->text[0], w->text[1]) == 0)
 		return;
-	why = config_waits_why(w->waits, w->key);
-	if (why && is_live(said.applied))
-		said = (struct said){ APPLIED_DP, NULL, why };
+	wait = config_waits_find(w->waits, w->key);
+	if (wait && is_live(said.applied))
+		said = (struct said){ wait->applied, NULL, wait->why };
 	w->tell(w->arg,
 		&(struct config_change){ .key = w->key,
 					 .from = from ? w->shown[0] : NULL,

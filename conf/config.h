@@ -337,7 +337,9 @@ struct config_turn {
 	uint32_t lifetime_default, lifetime_max; /* seconds */
 	uint32_t permission_lifetime, channel_lifetime, reservation_lifetime; /* seconds */
 	uint32_t allocations_max;					      /* in all */
-	uint32_t allocations_per_user;					      /* 0: no limit */
+	/* Set by fairlead-cp when it has its state file: most that a reload can have; 0: any. */
+	uint32_t allocations_places;
+	uint32_t allocations_per_user; /* 0: no limit */
 	uint32_t permissions_per_allocation;
 	uint32_t channels_per_allocation;
 	uint32_t connections_per_allocation;	/* of a TCP allocation: connections to peers */
@@ -665,8 +667,8 @@ struct config_change {
 typedef void config_tell(void *arg, const struct config_change *c);
 
 /*
- * What waits for a restart of fairlead-dp, although its keys are live: the first of a kind, for
- * which only a start prepares, and what hangs on it.
+ * What waits for a restart although its keys are live: the first of a kind, for which only a start
+ * of fairlead-dp prepares, and what hangs on it, or more than a start made room for.
  */
 enum {
 	CONFIG_WAITS_MAX =
@@ -674,14 +676,15 @@ enum {
 };
 struct config_wait {
 	char key[40]; /* in the file: "listeners[2]", which stands for all that is in it */
+	enum config_applied applied;
 	const char *why;
 };
 struct config_waits {
 	uint16_t n;
 	struct config_wait wait[CONFIG_WAITS_MAX];
 };
-/* Why a key waits; NULL: it does not. w may be NULL. */
-const char *config_waits_why(const struct config_waits *w, const char *key);
+/* The one that a key is in; NULL: it does not wait. w may be NULL. */
+const struct config_wait *config_waits_find(const struct config_waits *w, const char *key);
 
 /*
  * Tells every key of the first that has another value in the second, in the order of the file.

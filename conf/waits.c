@@ -22,6 +22,7 @@
 #define WHY_SERVICE "its service waits for a restart"
 #define WHY_IPSEC "it is for SIP of phones, and ipsec waits for a restart"
 #define WHY_CHOSEN "the listener that chooses it waits for a restart"
+#define WHY_FULL "the state file has no places for more"
 #define WHY_GATEWAY "gateway.contexts waits for a restart"
 #define WHY_PLACES "there were as many other listeners already as there are places for"
 #define WHY_LAST "all that the file has in its place waits for a restart"
@@ -46,25 +47,38 @@ static void wait_add(struct holder *h, const char *why, const char *fmt, ...)
 	if (h->waits->n == CONFIG_WAITS_MAX)
 		return;
 	h->waits->n++;
+	w->applied = APPLIED_DP;
 	w->why = why;
 	va_start(ap, fmt);
 	vsnprintf(w->key, sizeof(w->key), fmt, ap);
 	va_end(ap);
 }
 
-const char *config_waits_why(const struct config_waits *w, const char *key)
+const struct config_wait *config_waits_find(const struct config_waits *w, const char *key)
 {
 	for (uint16_t i = 0; w && i < w->n; i++) {
 		const size_t len = strlen(w->wait[i].key);
 
 		if (strncmp(w->wait[i].key, key, len) == 0 &&
 		    (key[len] == '\0' || key[len] == '.' || key[len] == '['))
-			return w->wait[i].why;
+			return &w->wait[i];
 	}
 	return NULL;
 }
 
-/* ---- limits of rates ---- */
+/* ---- limits ---- */
+
+/* A new state file is a start's. */
+static void allocations_hold(struct holder *h)
+{
+	const struct config_turn *a = &h->runs->turn;
+
+	if (!a->allocations_places || h->c->turn.allocations_max <= a->allocations_places)
+		return;
+	h->c->turn.allocations_max = a->allocations_max;
+	wait_add(h, WHY_FULL, "turn.allocations-max");
+	h->waits->wait[h->waits->n - 1].applied = APPLIED_CP;
+}
 
 static bool has_rates(const struct config_turn *t)
 {
@@ -409,6 +423,7 @@ void config_hold(const struct config *runs, const struct config *fresh, struct c
 	struct holder h = { .runs = runs, .fresh = fresh, .c = c, .waits = waits };
 
 	waits->n = 0;
+	allocations_hold(&h);
 	rates_hold(&h);
 	services_hold(&h);
 	gateway_hold(&h);

@@ -398,6 +398,7 @@ static int run(const char *file)
 			reload_add(&s,
 				   (struct reload_part){ prepare_radius, finish_radius, &radius });
 			s.reload.conf = c;
+			c->turn.allocations_places = table_places(s.table);
 			rc = run_server(&s);
 			st.psk = s.psk; /* a reload may have opened it */
 			server_close(&s);

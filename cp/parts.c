@@ -116,8 +116,10 @@ static void finish_files(void *arg, bool apply)
 {
 	struct server *s = arg;
 
-	if (apply)
+	if (apply) {
 		table_world_add(s->table);
+		table_limit_set(s->table);
+	}
 	if (apply && s->gateway)
 		gate_world_add(s->gateway);
 }

@@ -300,6 +300,18 @@ void table_world_add(struct table *t)
 	statefile_world_add(&t->file, t->conf);
 }
 
+uint32_t table_places(const struct table *t)
+{
+	return t->allocs;
+}
+
+void table_limit_set(struct table *t)
+{
+	const uint32_t most = t->conf->turn.allocations_max;
+
+	t->stats.allocs_max = most < t->allocs ? most : t->allocs;
+}
+
 bool table_partial(const struct table *t)
 {
 	return statefile_partial(&t->file);

@@ -207,6 +207,10 @@ struct table_alloc *table_user_turn(struct table *t, const struct table_alloc *a
 bool table_partial(const struct table *t);
 /* A reload may have added listeners to the configuration: the file tells what their places mean. */
 void table_world_add(struct table *t);
+/* Or changed turn.allocations-max: who has more keeps them. */
+void table_limit_set(struct table *t);
+/* The most that it can be while the file is open. */
+uint32_t table_places(const struct table *t);
 void table_told(struct table *t, uint32_t worker);
 void table_whole(struct table *t);
 /*

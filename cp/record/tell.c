@@ -24,7 +24,7 @@ static uint32_t due(const struct server *s, uint64_t n, uint64_t done)
 
 static void allocs_update(struct server *s, struct tell *t)
 {
-	const uint32_t n = due(s, table_stats(s->table)->allocs_max, t->allocs_due);
+	const uint32_t n = due(s, table_places(s->table), t->allocs_due);
 	const struct table_alloc *a;
 	uint32_t look = n;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ipsec_int.h"
 #include "../boundary.h"
+#include "../snapshot.h"
 #include "../net/ip.h"
 #include "../net/neigh.h"
 #include "../../lib/bug.h"
@@ -413,7 +414,7 @@ static void tell_due(struct worker *w, struct ipsec_phone *p)
 
 static void phone_tick(struct worker *w, struct ipsec_phone *p)
 {
-	const uint32_t every = w->dp->conf->ipsec.keepalive;
+	const uint32_t every = snapshot_conf(w->dp)->ipsec.keepalive;
 	const bool unnamed = w->ipsec->sweep && p->epoch != w->sync_epoch;
 
 	if (!p->gen)

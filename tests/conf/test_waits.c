@@ -42,6 +42,7 @@ struct file {
 static char path[] = "/tmp/fairlead-test-XXXXXX";
 static struct config_waits waits;
 static char told[TEXT_MAX]; /* what waits, as "KEY:LINE " */
+static int gone;	    /* keys of entries that the file has no more */
 
 /* What runs has no lines. */
 static struct config *load(struct file f, const char *turn)
@@ -65,7 +66,7 @@ static struct config *load(struct file f, const char *turn)
 static void note(void *arg, const struct config_change *c)
 {
 	const bool dp = c->applied == APPLIED_DP;
-	const char *why = config_waits_why(&waits, c->key);
+	const struct config_wait *wait = config_waits_find(&waits, c->key);
 	const struct config *fresh = arg;
 	const size_t used = strlen(told);
 	const struct config_where at = config_where(fresh, c->line);
@@ -74,10 +75,11 @@ static void note(void *arg, const struct config_change *c)
 		assert_int_equal(c->applied, APPLIED_LIVE);
 		return;
 	}
-	if (!why) /* the port, or contexts, that something waits for */
+	gone += !c->to && c->applied == APPLIED_BOTH;
+	if (!wait) /* the port, or contexts, that something waits for */
 		return;
 	assert_true(dp);
-	assert_string_equal(c->why, why);
+	assert_string_equal(c->why, wait->why);
 	assert_non_null(strstr(c->lost, "connections over TCP"));
 	snprintf(told + used, sizeof(told) - used, "%s%s ", c->key, at.text + strlen(path));
 }
@@ -99,6 +101,7 @@ static struct config *reload(struct file was, struct file now, const char *want,
 		fail_msg("not '%s': %s", why, waits.wait[0].why);
 	assert_int_equal(next->turn.lifetime_max, 4000);
 	told[0] = '\0';
+	gone = 0;
 	config_compare(runs, fresh, &waits, note, fresh);
 	/* The next reload finds what waits, and nothing else. */
 	again = config_merge(next, fresh, &waits, err, sizeof(err));
@@ -180,6 +183,7 @@ static void what_went_is_gone(void **state)
 	(void)state;
 	assert_int_equal(next->n_listener, 1);
 	assert_false(listener_is_there(next, 1));
+	assert_int_equal(gone, 5);
 	config_free(next);
 }
 
@@ -337,16 +341,55 @@ static void the_first_limit_of_rates(void **state)
 		  (struct file){ .turn = ", session-rate: 10, user-rate: 8" }, "", "");
 }
 
+static void note_allocations(void *arg, const struct config_change *c)
+{
+	if (strcmp(c->key, "turn.allocations-max") == 0)
+		*(enum config_applied *)arg = c->applied;
+}
+
+/* Up to what there were places for at the start of fairlead-cp, whose restart is what more waits
+ * for. */
+static void more_allocations(void **state)
+{
+	static const struct {
+		uint32_t want;
+		bool waits;
+	} turn[] = { { 50, false }, { 100, false }, { 101, true }, { 7, false } };
+	struct config *runs = load((struct file){ .turn = ", allocations-max: 100" }, ""), *fresh,
+		      *next;
+	char err[ERR_MAX], text[64];
+
+	(void)state;
+	runs->turn.allocations_places = 100;
+	for (unsigned i = 0; i < sizeof(turn) / sizeof(turn[0]); i++) {
+		enum config_applied applied = APPLIED_UNSAID;
+		const uint32_t was = runs->turn.allocations_max;
+
+		snprintf(text, sizeof(text), ", allocations-max: %u", turn[i].want);
+		fresh = load((struct file){ .turn = text }, ", lifetime-max: 4000");
+		next = config_merge(runs, fresh, &waits, err, sizeof(err));
+		assert_non_null(next);
+		assert_int_equal(next->turn.allocations_max, turn[i].waits ? was : turn[i].want);
+		assert_int_equal(next->turn.allocations_places, 100);
+		config_compare(runs, fresh, &waits, note_allocations, &applied);
+		assert_int_equal(applied, turn[i].waits ? APPLIED_CP : APPLIED_LIVE);
+		config_free(fresh);
+		config_free(runs);
+		runs = next;
+	}
+	config_free(runs);
+}
+
 /* "listeners[1]" is not "listeners[10]". */
 static void keys_are_whole(void **state)
 {
-	struct config_waits w = { .n = 1, .wait = { { "listeners[1]", "so" } } };
+	struct config_waits w = { .n = 1, .wait = { { .key = "listeners[1]" } } };
 
 	(void)state;
-	assert_string_equal(config_waits_why(&w, "listeners[1].port"), "so");
-	assert_null(config_waits_why(&w, "listeners[10].port"));
-	assert_null(config_waits_why(&w, "listeners"));
-	assert_null(config_waits_why(NULL, "listeners[1]"));
+	assert_ptr_equal(config_waits_find(&w, "listeners[1].port"), w.wait);
+	assert_null(config_waits_find(&w, "listeners[10].port"));
+	assert_null(config_waits_find(&w, "listeners"));
+	assert_null(config_waits_find(NULL, "listeners[1]"));
 }
 
 int main(void)
@@ -362,6 +405,7 @@ int main(void)
 		cmocka_unit_test(the_first_service),
 		cmocka_unit_test(the_gateway),
 		cmocka_unit_test(the_first_limit_of_rates),
+		cmocka_unit_test(more_allocations),
 		cmocka_unit_test(keys_are_whole),
 	};
 	const int fd = mkstemp(path);

@@ -295,6 +295,31 @@ static void expect_filled(struct table *t, const uint8_t token[8])
 	assert_non_null(table_resv_find(t, token));
 }
 
+/* A reload's limit (turn.allocations-max): who is there stays, no more come, and places bound it.
+ */
+static void a_limit_is_live(void **state)
+{
+	struct files *f = *state;
+	struct table *t = open_ok(&f->conf, 100);
+	const uint32_t places = table_places(t);
+	uint8_t token[8];
+
+	fill(t, token);
+	table_close(t);
+	t = open_ok(&f->conf, 101);
+	f->conf.turn.allocations_max = 2;
+	table_limit_set(t);
+	expect_filled(t, token);
+	assert_null(add(t, 5, 49170));
+	f->conf.turn.allocations_max = places;
+	table_limit_set(t);
+	assert_non_null(add(t, 5, 49170));
+	f->conf.turn.allocations_max = places + 1;
+	table_limit_set(t);
+	assert_int_equal(table_stats(t)->allocs_max, places);
+	table_close(t);
+}
+
 /* More of anything, and less than there is: all of it stays, and no more comes until some went. */
 static void limits_may_change(void **state)
 {
@@ -906,6 +931,7 @@ int main(void)
 		T(who_is_about_to_be_gone_is_awaited),
 		T(another_boot_starts_afresh),
 		T(limits_may_change),
+		T(a_limit_is_live),
 		T(names_may_move),
 		T(names_may_go),
 		T(an_earlier_format_is_carried_over),

@@ -27,7 +27,8 @@ static const char base[] = "ports:\n"							     /* 1 */
 			   "auth:\n"				    /* 10 */
 			   "  rest-secrets: [hush-one, hush-two]\n" /* 11 */
 			   "dataplane:\n"			    /* 12 */
-			   "  eal: [--vfio-vf-token=hush-token]\n"; /* 13 */
+			   "  eal: [--vfio-vf-token=hush-token]\n"  /* 13 */
+			   "  sessions: 32768\n";		    /* 14 */
 
 static struct server s;
 static struct config *running;
@@ -76,6 +77,7 @@ static int setup(void **state)
 	running = config_load(path, err, sizeof(err));
 	if (!running)
 		fail_msg("%s", err);
+	running->turn.allocations_places = 16384; /* as at the start */
 	fake = (struct fake_dp){ 0 };
 	s = (struct server){ .conf = running, .reload = { .conf = running } };
 	return 0;
@@ -248,11 +250,11 @@ static void live_keys_and_no_others(void **state)
 
 	(void)state;
 	snprintf(waits, sizeof(waits),
-		 "{\"key\":\"turn.allocations-max\",\"from\":\"16384\",\"to\":\"77\","
+		 "{\"key\":\"turn.allocations-max\",\"from\":\"16384\",\"to\":\"20000\","
 		 "\"applied\":\"restart-cp\",\"lost\":\"nothing; requests wait meanwhile\","
-		 "\"why\":\"the state file has as many places\",\"at\":\"%s:10\"}",
+		 "\"why\":\"the state file has no places for more\",\"at\":\"%s:10\"}",
 		 path);
-	file_edit("  lifetime-max: 3600\n", "  reservation-lifetime: 31\n  allocations-max: 77\n"
+	file_edit("  lifetime-max: 3600\n", "  reservation-lifetime: 31\n  allocations-max: 20000\n"
 					    "  alternate-servers: [{address: 192.0.2.7}]\n");
 	snprintf(
 	    want, sizeof(want),
@@ -456,7 +458,7 @@ static void a_part_that_cannot_changes_nothing(void **state)
 	(void)state;
 	reload_add(&s, (struct reload_part){ prepare, finish, &first });
 	reload_add(&s, (struct reload_part){ prepare, finish, &second });
-	file_edit("lifetime-max: 3600", "reservation-lifetime: 31\n  allocations-max: 77");
+	file_edit("lifetime-max: 3600", "reservation-lifetime: 31\n  allocations-max: 20000");
 	assert_null(call("reload", &code));
 	assert_int_equal(code, RPC_INTERNAL);
 	assert_int_equal(running->turn.reservation_lifetime, 30);

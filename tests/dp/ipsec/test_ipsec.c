@@ -993,6 +993,26 @@ static void test_keepalive(void **state)
 	world_no_out();
 }
 
+/* A reload says how often (ipsec.keepalive), also for those that are there. */
+static void test_keepalive_live(void **state)
+{
+	struct config *c = malloc(sizeof(*c));
+	struct udp_view v;
+
+	(void)state;
+	assert_non_null(c);
+	phone_begin(ESP_CBC_SHA1, CTL_IPSEC_TUNNEL | CTL_IPSEC_UDP, false);
+	ask();
+	answered(1);
+	memcpy(c, &world.conf, sizeof(*c));
+	c->ipsec.keepalive = 5;
+	world_reload(c);
+	world_pass_ms(7100);
+	expect_udp(ACCESS, &v);
+	assert_int_equal(v.payload[0], 0xff);
+	world_no_out();
+}
+
 /* ---- numbers and IVs ---- */
 
 static void test_spent(void **state)
@@ -1440,6 +1460,7 @@ int main(void)
 		T(test_nat_transport),
 		T(test_elsewhere),
 		T(test_keepalive),
+		T(test_keepalive_live),
 		T(test_spent),
 		OWN(test_iv),
 		T(test_commands),
