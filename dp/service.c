@@ -14,6 +14,7 @@
 #include "../lib/bug.h"
 #include "../lib/memory.h"
 #include "../lib/notify.h"
+#include "../lib/process_use.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -333,6 +334,20 @@ static void memory_publish(struct ctl_memory *out)
 	atomic_store_explicit(&out->retained, use.retained, memory_order_relaxed);
 }
 
+/* fairlead-cp is another user's, to whom the kernel does not tell all of it. */
+static void process_publish(struct ctl_process *out)
+{
+	struct process_use use;
+
+	process_use(&use);
+	atomic_store_explicit(&out->cpu_us, (uint64_t)(use.cpu_s * 1e6), memory_order_relaxed);
+	atomic_store_explicit(&out->virtual_bytes, use.virtual_bytes, memory_order_relaxed);
+	atomic_store_explicit(&out->resident_bytes, use.resident_bytes, memory_order_relaxed);
+	atomic_store_explicit(&out->fds, use.fds, memory_order_relaxed);
+	atomic_store_explicit(&out->fds_max, use.fds_max, memory_order_relaxed);
+	atomic_store_explicit(&out->threads, use.threads, memory_order_relaxed);
+}
+
 /* What is done once a second. */
 static void service_second(struct service *s, uint64_t now_ms)
 {
@@ -348,6 +363,7 @@ static void service_second(struct service *s, uint64_t now_ms)
 	}
 	bug_publish(&s->dp->region->bugs, service_bug);
 	memory_publish(&s->dp->region->memory);
+	process_publish(&s->dp->region->process);
 	service_certificates(s);
 	snapshot_turn(s->dp);
 	iface_claims_drain();

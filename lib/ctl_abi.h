@@ -385,10 +385,18 @@ struct ctl_domain_place {
 };
 
 /*
- * Written by the dataplane before it listens; constant from then on, but for bugs, memory and
- * places.
+ * Written by the dataplane before it listens; constant from then on, but for bugs, memory, process
+ * and places.
  */
 struct region {
+/*
+ * What the kernel knows of the dataplane's process, see struct process_use. Written by the service
+ * thread once a second, one by one.
+ */
+struct ctl_process {
+	_Atomic uint64_t cpu_us, virtual_bytes, resident_bytes, fds, fds_max, threads;
+};
+
 	uint64_t magic;
 	uint32_t abi_version;
 	uint32_t n_workers;
@@ -434,6 +442,7 @@ static inline void *region_at(void *base, uint64_t size, uint64_t off, uint64_t 
  * place of the listener (region.listener), which gives local address, port and transport. conn and
  * conn_gen name a TCP or TLS connection of the worker the message came from, or a DTLS association,
  * of which conn has the bit CTL_CONN_DTLS; conn_gen is 0 for UDP.
+	struct ctl_process process;
  */
 #define CTL_CONN_DTLS UINT32_C(0x80000000)
 

@@ -2,7 +2,6 @@
 /* Over 600 lines, since it is one list: a function for each family that stat.def has not. */
 #include "metrics.h"
 
-#include "process.h"
 #include "stat_list.h"
 #include "stats.h"
 
@@ -136,32 +135,63 @@ static void write_build(struct exposition *out, const struct server *s)
 	stat_each(s, write_value, &list);
 }
 
-static void plain(struct exposition *out, const char *name, const char *type, const char *help,
-		  double value)
+/* What the kernel has of both processes, as metrics have it. */
+enum { PROCESS_CP, PROCESS_DP, PROCESSES };
+
+struct process_row {
+	const char *name, *type, *help;
+	double value[PROCESSES];
+};
+
+/* What was a second ago at most of fairlead-dp; false: none is attached. */
+static bool process_read(const struct server *s, double start_s[PROCESSES],
+			 struct process_use use[PROCESSES])
 {
-	describe(out, "", name, type, help);
-	evbuffer_add_printf(out->to, "%s %.15g\n", name, value);
+	const struct region *r = dplink_region(s->link);
+	const double boot_s = (double)s->wall_ms / 1000 - (double)s->now_ms / 1000;
+
+	process_use(&use[PROCESS_CP]);
+	start_s[PROCESS_CP] = (double)(s->wall_ms - (s->now_ms - s->start_ms)) / 1000;
+	start_s[PROCESS_DP] = r ? boot_s + (double)r->start_time : 0;
+	use[PROCESS_DP] = stats_process(s->link);
+	return r != NULL;
 }
 
-/* This process, by the names that all of Prometheus' clients have for it. */
+/* By the names that all of Prometheus' clients have for it. */
 static void write_process(struct exposition *out, const struct server *s)
 {
-	struct process_use u;
+	static const char *const process[PROCESSES] = { "fairlead-cp", "fairlead-dp" };
+	struct process_use u[PROCESSES];
+	double start_s[PROCESSES];
+	const int n = process_read(s, start_s, u) ? PROCESSES : PROCESS_DP;
+#define BOTH(member)                                                       \
+	{                                                                  \
+		(double)u[PROCESS_CP].member, (double)u[PROCESS_DP].member \
+	}
+	const struct process_row row[] = {
+		{ "process_cpu_seconds_total", "counter", "user and system time of a process",
+		  BOTH(cpu_s) },
+		{ "process_resident_memory_bytes", "gauge",
+		  "resident memory of a process, without huge pages", BOTH(resident_bytes) },
+		{ "process_virtual_memory_bytes", "gauge",
+		  "address space of a process, shared memory included", BOTH(virtual_bytes) },
+		{ "process_open_fds", "gauge", "open file descriptors of a process", BOTH(fds) },
+		{ "process_max_fds", "gauge", "file descriptors it may have; 0: any number",
+		  BOTH(fds_max) },
+		{ "process_threads", "gauge", "threads of a process", BOTH(threads) },
+		{ "process_start_time_seconds",
+		  "gauge",
+		  "when a process started, since 1970",
+		  { start_s[PROCESS_CP], start_s[PROCESS_DP] } },
+	};
+#undef BOTH
 
-	process_use(&u);
-	plain(out, "process_cpu_seconds_total", "counter", "user and system time of fairlead-cp",
-	      u.cpu_s);
-	plain(out, "process_resident_memory_bytes", "gauge", "resident memory of fairlead-cp",
-	      (double)u.resident_bytes);
-	plain(out, "process_virtual_memory_bytes", "gauge",
-	      "address space of fairlead-cp, shared memory included", (double)u.virtual_bytes);
-	plain(out, "process_open_fds", "gauge", "open file descriptors of fairlead-cp",
-	      (double)u.fds);
-	plain(out, "process_max_fds", "gauge", "file descriptors it may have; 0: any number",
-	      (double)u.fds_max);
-	plain(out, "process_threads", "gauge", "threads of fairlead-cp", (double)u.threads);
-	plain(out, "process_start_time_seconds", "gauge", "when fairlead-cp started, since 1970",
-	      (double)(s->wall_ms - (s->now_ms - s->start_ms)) / 1000);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		describe(out, "", row[i].name, row[i].type, row[i].help);
+		for (int p = 0; p < n; p++)
+			evbuffer_add_printf(out->to, "%s{process=\"%s\"} %.15g\n", row[i].name,
+					    process[p], row[i].value[p]);
+	}
 }
 
 /* Each class with all below it, in seconds. label: NULL, or what these are of. */

@@ -185,6 +185,23 @@ struct memory_use stats_memory(const struct dplink *l)
 	};
 }
 
+struct process_use stats_process(const struct dplink *l)
+{
+	const struct region *r = dplink_region(l);
+	const struct ctl_process *p = r ? &r->process : NULL;
+
+	if (!p)
+		return (struct process_use){ 0 };
+	return (struct process_use){
+		.cpu_s = (double)atomic_load_explicit(&p->cpu_us, memory_order_relaxed) / 1e6,
+		.virtual_bytes = atomic_load_explicit(&p->virtual_bytes, memory_order_relaxed),
+		.resident_bytes = atomic_load_explicit(&p->resident_bytes, memory_order_relaxed),
+		.fds = atomic_load_explicit(&p->fds, memory_order_relaxed),
+		.fds_max = atomic_load_explicit(&p->fds_max, memory_order_relaxed),
+		.threads = atomic_load_explicit(&p->threads, memory_order_relaxed),
+	};
+}
+
 _Static_assert(CNT_TCP_TIME_WAIT - CNT_TCP_CLOSED == TCP_TIME_WAIT, "gauges in order of states");
 
 uint64_t stats_tcp_state(const struct stats_counters *c, enum tcp_state s)

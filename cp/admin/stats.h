@@ -8,6 +8,7 @@
  */
 #include "../dplink.h"
 #include "../../lib/memory.h"
+#include "../../lib/process_use.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -77,6 +78,9 @@ uint64_t stats_bugs_total(const struct dplink *l);
 
 /* Memory of the dataplane's allocator, a second old at most; zeroes without a dataplane. */
 struct memory_use stats_memory(const struct dplink *l);
+
+/* What the kernel knows of the dataplane's process; likewise. */
+struct process_use stats_process(const struct dplink *l);
 
 /* Connections in a state. */
 uint64_t stats_tcp_state(const struct stats_counters *c, enum tcp_state s);

@@ -16,6 +16,7 @@
 #include "dp/tls/accel.h"
 #include "dp/tls/handshake.h"
 #include "dp/tls/tickets.h"
+#include "lib/process_use.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -241,6 +242,28 @@ static void welcome_brings_region_and_eventfd(void **state)
 	assert_int_equal(eventfd_read(fds[1], &rings), 0);
 	assert_int_equal(rings, 3);
 	close(fd);
+}
+
+/* fairlead-cp cannot ask the kernel for all of it. */
+static void it_tells_of_its_own_process(void **state)
+{
+	const struct ctl_process *p = &world.dp.region->process;
+	struct process_use now;
+	int fd;
+
+	(void)state;
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	service_turn(&service, 60000, 0);
+	process_use(&now);
+	assert_int_equal(p->fds, now.fds);
+	assert_int_equal(p->fds_max, now.fds_max);
+	assert_int_equal(p->threads, now.threads);
+	assert_in_range(p->resident_bytes, 1 << 20, p->virtual_bytes);
+	assert_in_range(p->cpu_us, 1, (uint64_t)(now.cpu_s * 1e6) + 1);
+	/* Another one opens, and the next second tells. */
+	close(fd);
+	service_turn(&service, 61000, 0);
+	assert_int_equal(p->fds, now.fds - 1);
 }
 
 /* A shorter region would kill the workers with SIGBUS. */
@@ -887,6 +910,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(welcome_brings_region_and_eventfd),
 		T(region_keeps_its_size),
+		T(it_tells_of_its_own_process),
 		T(wrong_abi_is_refused),
 		T(wrong_abi_of_any_length_is_refused_as_such),
 		T(wrong_config_is_refused),

@@ -40,6 +40,26 @@ done <"$TMP/typed"
 fetch /metrics >"$TMP/metrics"
 promtool check metrics <"$TMP/metrics" >"$TMP/lint" 2>&1 || fail "promtool: $(cat "$TMP/lint")"
 
+# ---- both processes ----
+
+# of PROCESS METRIC: its value in $TMP/metrics, as a whole number.
+of() { sed -n "s/^$2{process=\"$1\"} //p" "$TMP/metrics" | awk '{printf "%d", $1}'; }
+for process in fairlead-dp fairlead-cp; do
+	pid=$(cat "$RUN/$process.pid")
+	assert_num "$process: files that are open" "$(of $process process_open_fds)" -gt 5
+	assert_eq "$process: files it may have" "$(of $process process_max_fds)" "$(awk '/^Max open files/ {print $4}' "/proc/$pid/limits")"
+	assert_eq "$process: threads" "$(of $process process_threads)" "$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)"
+	resident=$(awk '/^VmRSS/ {print $2 * 1024}' "/proc/$pid/status")
+	assert_num "$process: resident memory" "$(of $process process_resident_memory_bytes)" -gt $((resident / 2))
+	assert_num "$process: resident memory" "$(of $process process_resident_memory_bytes)" -lt $((resident * 2))
+	assert_num "$process: seconds since its start" $(($(date +%s) - $(of $process process_start_time_seconds))) -lt 3600
+done
+# Its naps are long while nothing comes: milliseconds.
+cpu_ms() { fetch /metrics | awk '/^process_cpu_seconds_total{process="fairlead-dp"}/ {printf "%d", 1000 * $2}'; }
+cpu=$(cpu_ms)
+busy() { (($(cpu_ms) > cpu)); }
+await 20 busy || fail "no CPU time of fairlead-dp passes: $cpu ms"
+
 # ---- names ----
 
 jq -r '.. | .expr? // empty' "$DASHBOARD" >"$TMP/questions"

@@ -678,6 +678,13 @@ static void test_metrics_values(void **state)
 	    text,
 	    "fairlead_relay_ports{address=\"192.0.2.1\",family=\"ipv4\",state=\"taken\"} 693");
 	expect_line(
+	link_.region.process.cpu_us = 1500000;
+	link_.region.process.virtual_bytes = 55;
+	link_.region.process.resident_bytes = 56;
+	link_.region.process.fds = 57;
+	link_.region.process.fds_max = 58;
+	link_.region.process.threads = 59;
+	link_.region.start_time = 12;
 	    text,
 	    "fairlead_relay_ports{address=\"192.0.2.1\",family=\"ipv4\",state=\"quarantine\"} 7");
 	expect_line(
@@ -689,10 +696,17 @@ static void test_metrics_values(void **state)
 	expect_line(text, "fairlead_worker_peers_limit 17");
 	expect_line(text, "fairlead_auth_wrong_total 31");
 	expect_line(text, "fairlead_auth_expired_total 32");
-	expect_line(text, "process_start_time_seconds 1699999902");
+	expect_line(text, "process_start_time_seconds{process=\"fairlead-cp\"} 1699999902");
+	expect_line(text, "process_cpu_seconds_total{process=\"fairlead-dp\"} 1.5");
+	expect_line(text, "process_virtual_memory_bytes{process=\"fairlead-dp\"} 55");
+	expect_line(text, "process_resident_memory_bytes{process=\"fairlead-dp\"} 56");
+	expect_line(text, "process_open_fds{process=\"fairlead-dp\"} 57");
+	expect_line(text, "process_max_fds{process=\"fairlead-dp\"} 58");
+	expect_line(text, "process_threads{process=\"fairlead-dp\"} 59");
+	expect_line(text, "process_start_time_seconds{process=\"fairlead-dp\"} 1699999913");
 	expect_line(text, "# TYPE process_cpu_seconds_total counter");
-	assert_null(strstr(text, "process_resident_memory_bytes 0\n"));
-	assert_null(strstr(text, "process_open_fds 0\n"));
+	assert_null(strstr(text, "process_resident_memory_bytes{process=\"fairlead-cp\"} 0\n"));
+	assert_null(strstr(text, "process_open_fds{process=\"fairlead-cp\"} 0\n"));
 	expect_line(text, "fairlead_ring_wait_seconds_bucket{le=\"0.0001\"} 0");
 	expect_line(text, "fairlead_ring_wait_seconds_bucket{le=\"0.0002\"} 1");
 	expect_line(text, "fairlead_ring_wait_seconds_bucket{le=\"10\"} 1");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "process.h"
+#include "process_use.h"
 
 #include <dirent.h>
 #include <stdio.h>

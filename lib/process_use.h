@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_ADMIN_PROCESS_H
-#define FL_CP_ADMIN_PROCESS_H
+#ifndef FL_LIB_PROCESS_USE_H
+#define FL_LIB_PROCESS_USE_H
 
 /* What the kernel knows of this process. What it does not tell is 0. */
 #include <stdint.h>
