@@ -111,7 +111,7 @@ static void option_take(struct cli *cli, int o, struct wanted *w, json_t *params
 	else if (o == 'l' && !cli_number(optarg, 0, &w->limit))
 		cli_usage(cli, "--limit takes a number, 0 for all, not", optarg);
 	else if (o == 'r')
-		talkers_rate(cli, optarg, &w->bytes_per_s);
+		filter_rate(cli, optarg, &w->bytes_per_s);
 	else if (o != 'b' && o != 'i' && o != 'l')
 		filter_option(cli, o, optarg, params);
 }

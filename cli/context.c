@@ -2,6 +2,7 @@
 /* fairlead context: contexts of the gateway, for people and scripts. */
 #include "context.h"
 
+#include "context_talkers.h"
 #include "filter.h"
 #include "kill.h"
 #include "show.h"
@@ -308,6 +309,11 @@ static int verb_list(struct cli *cli, int argc, char **argv)
 	return EXIT_USAGE;
 }
 
+static int verb_top(struct cli *cli, int argc, char **argv)
+{
+	return context_talkers_command(cli, argc, argv);
+}
+
 static int verb_kill(struct cli *cli, int argc, char **argv)
 {
 	static const struct option opts[] = { FILTER_OF_CONTEXTS, KILL_OPTIONS };
@@ -424,6 +430,9 @@ const struct command context_verbs[] = {
 	  .watch = WATCH_AGAIN },
 	{ "list", FILTER_OF_CONTEXTS_HELP " [--limit N]",
 	  "those that have all that is given, at most N (100; 0 for all)", .run = verb_list,
+	  .watch = WATCH_AGAIN },
+	{ "top", FILTER_OF_CONTEXTS_HELP " [--by WHAT] [--limit N]",
+	  "by which most comes, or by which calls, at most N (10; 0 for all)", .run = verb_top,
 	  .watch = WATCH_AGAIN },
 	{ "kill", FILTER_OF_CONTEXTS_HELP " [--all] [--dry-run]",
 	  "ends those that have all that is given", .run = verb_kill },

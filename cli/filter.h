@@ -20,6 +20,7 @@ enum filter_option {
 	FILTER_OLDER,
 	FILTER_YOUNGER,
 	FILTER_SILENT,
+	FILTER_RATE,
 };
 
 /* What each command has of them, for its table of struct option and for its help. */
@@ -58,13 +59,18 @@ enum filter_option {
 	    { "remote", required_argument, NULL, FILTER_REMOTE },       \
 	    { "transport", required_argument, NULL, FILTER_TRANSPORT }, \
 	    { "worker", required_argument, NULL, FILTER_WORKER },       \
+	    { "silent", required_argument, NULL, FILTER_SILENT },       \
+	    { "rate-over", required_argument, NULL, FILTER_RATE },      \
 	    { "older", required_argument, NULL, FILTER_OLDER },         \
 	{                                                               \
 		"younger", required_argument, NULL, FILTER_YOUNGER      \
 	}
 #define FILTER_OF_CONTEXTS_HELP                                                              \
 	"[--call CALL] [--local ADDR] [--remote ADDR] [--transport TRANSPORT] [--worker N] " \
-	"[--older SECONDS] [--younger SECONDS]"
+	"[--silent SECONDS] [--rate-over RATE] [--older SECONDS] [--younger SECONDS]"
+
+/* Reads RATE of --rate-over, or tells what it takes. */
+void filter_rate(struct cli *cli, const char *text, double *bytes_per_s);
 
 /* Sets what option o says in params, or tells that it cannot be. */
 void filter_option(struct cli *cli, int o, const char *value, json_t *params);

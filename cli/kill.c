@@ -154,7 +154,7 @@ int kill_command(struct cli *cli, int argc, char **argv, const struct option *op
 		else if (o == 'n')
 			dry_run = true;
 		else if (o == 'r')
-			talkers_rate(cli, optarg, &rate);
+			filter_rate(cli, optarg, &rate);
 		else
 			filter_option(cli, o, optarg, params);
 	}

@@ -74,7 +74,7 @@ static int list(struct cli *cli, int argc, char **argv, const struct option *opt
 		if (o == 'p')
 			peers = true;
 		else if (o == 'r')
-			talkers_rate(cli, optarg, &rate);
+			filter_rate(cli, optarg, &rate);
 		else if (o != 'l')
 			filter_option(cli, o, optarg, params);
 		else if (!cli_number(optarg, 0, &limit))

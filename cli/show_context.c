@@ -3,6 +3,7 @@
 #include "field.h"
 #include "grid.h"
 #include "show.h"
+#include "talkers.h"
 #include "units.h"
 
 #include <stdarg.h>
@@ -53,12 +54,48 @@ static const char *state(const json_t *t, char buf[TEXT_MAX])
 	return buf;
 }
 
+/* ---- what came, and comes ---- */
+
+/* "8.6 kB/s, 50 packets/s" */
+static const char *rates(const json_t *use, char buf[TEXT_MAX])
+{
+	char text[UNIT_STR_MAX];
+	const int64_t packets = get_int(use, "packets_per_s");
+
+	*buf = '\0';
+	if (!json_is_object(use))
+		return "-";
+	more(buf, "%s", talkers_bytes(json_object_get(use, "bytes_per_s"), text));
+	if (packets)
+		more(buf, ", %s packets/s", unit_exact(packets, text, sizeof(text)));
+	return buf;
+}
+
+/* "8.60 kB/s", "silent 0:59": what comes now, or since when nothing does. */
+static const char *comes(const json_t *use, char buf[TEXT_MAX])
+{
+	const json_t *rate = json_object_get(use, "bytes_per_s");
+	char text[UNIT_STR_MAX];
+
+	*buf = '\0';
+	if (!json_is_object(use))
+		more(buf, "-");
+	else if (json_number_value(rate) > 0)
+		more(buf, "%s", talkers_bytes(rate, text));
+	else if (json_is_integer(json_object_get(use, "silent_s")))
+		more(buf, "silent %s", unit_clock(get_int(use, "silent_s"), text, sizeof(text)));
+	else
+		more(buf, "nothing yet");
+	return buf;
+}
+
 /* ---- many ---- */
 
 static void contexts_row(struct grid *g, const json_t *c)
 {
-	char age[UNIT_STR_MAX], where[TEXT_MAX], how[TEXT_MAX];
+	char age[UNIT_STR_MAX], where[TEXT_MAX], how[TEXT_MAX], now[TEXT_MAX];
 	bool first = true;
+	const json_t *use;
 	json_t *t;
 	size_t i;
 
@@ -70,19 +107,20 @@ static void contexts_row(struct grid *g, const json_t *c)
 		*where = '\0';
 		more(where, "%c %s %s %s <-> %s", "ab"[i & 1], get_str(t, "transport"),
 		     get_str(t, "realm"), get_str(t, "local"), remote(t));
+		use = json_object_get(t, "use");
 		grid_row(g, first ? get_str(c, "context") : "", first ? get_str(c, "call") : "",
-			 first ? age : "", where, state(t, how));
+			 first ? age : "", where, comes(use, now), state(t, how));
 		first = false;
 	}
 	if (first)
-		grid_row(g, get_str(c, "context"), get_str(c, "call"), age, "none", "");
+		grid_row(g, get_str(c, "context"), get_str(c, "call"), age, "none", "", "");
 }
 
 void show_contexts(const json_t *result, FILE *out)
 {
 	static const struct grid_col cols[] = {
 		{ "CONTEXT", 0, 16 },	   { "CALL", 0, 12 }, { "AGE", 1, 0 },
-		{ "TERMINATIONS", 0, 48 }, { "STATE", 0, 0 },
+		{ "TERMINATIONS", 0, 48 }, { "COMES", 1, 0 }, { "STATE", 0, 0 },
 	};
 	const json_t *list = json_object_get(result, "contexts");
 	struct grid *g;
@@ -272,6 +310,8 @@ static void term(const json_t *t, char side, FILE *out)
 	grid_row(g, "notify", list(t, "notify", line));
 	if (json_is_object(count))
 		grid_row(g, "came", counters(count, !udp, line));
+	if (get_int(json_object_get(t, "use"), "bytes_per_s"))
+		grid_row(g, "comes", rates(json_object_get(t, "use"), line));
 	if (json_is_object(json_object_get(count, "quality")))
 		quality_rows(g, json_object_get(count, "quality"));
 	grid_print(g, 0, out);

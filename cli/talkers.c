@@ -17,7 +17,7 @@ enum {
 	PAGE = 256,
 	WAS_MIN = 1024, /* entries; a power of two, as it stays */
 	LIMIT_DEFAULT = 10,
-	TEXT_MAX = 256,
+	TEXT_MAX = 512,
 };
 
 const char *const talkers_by_name[TALKERS_BY] = { "session", "user", "source" };
@@ -135,8 +135,12 @@ void talkers_next(struct talkers *t)
 
 void talkers_session(const json_t *session, char *buf, size_t len)
 {
-	snprintf(buf, len, "%s %lld/%lld", get_str(session, "client"),
-		 (long long)get_int(session, "worker"), (long long)get_int(session, "slot"));
+	if (json_object_get(session, "who"))
+		snprintf(buf, len, "%s", get_str(session, "who"));
+	else
+		snprintf(buf, len, "%s %lld/%lld", get_str(session, "client"),
+			 (long long)get_int(session, "worker"),
+			 (long long)get_int(session, "slot"));
 }
 
 static const char *who_of(const struct talkers *t, const json_t *session, char *buf, size_t len)
@@ -212,11 +216,15 @@ json_t *talkers_result(const struct talkers *t, double seconds, double bytes_per
 			 (json_int_t)left_out, "talkers", list);
 }
 
-static const char *rate_of(const json_t *talker, const char *way, const char *key,
-			   char buf[UNIT_STR_MAX])
+const char *talkers_packets(const json_t *rates, char buf[UNIT_STR_MAX])
 {
-	return unit_rate(json_number_value(json_object_get(json_object_get(talker, way), key)), buf,
+	return unit_rate(json_number_value(json_object_get(rates, "packets_per_s")), buf,
 			 UNIT_STR_MAX);
+}
+
+static const char *packets_of(const json_t *talker, const char *way, char buf[UNIT_STR_MAX])
+{
+	return talkers_packets(json_object_get(talker, way), buf);
 }
 
 const char *talkers_bytes(const json_t *bytes_per_s, char buf[UNIT_STR_MAX])
@@ -263,8 +271,8 @@ void show_talkers(const json_t *result, FILE *out)
 	g = grid_new(cols, N_OF(cols));
 	json_array_foreach(list, i, t) grid_row(
 	    g, get_str(t, "who"), unit_exact(get_int(t, "sessions"), text[0], UNIT_STR_MAX),
-	    rate_of(t, "to_peer", "packets_per_s", text[1]), bytes_of(t, "to_peer", text[2]),
-	    rate_of(t, "to_client", "packets_per_s", text[3]), bytes_of(t, "to_client", text[4]));
+	    packets_of(t, "to_peer", text[1]), bytes_of(t, "to_peer", text[2]),
+	    packets_of(t, "to_client", text[3]), bytes_of(t, "to_client", text[4]));
 	grid_print(g, 0, out);
 	talkers_left_out(result, "relay", out);
 }
@@ -376,12 +384,6 @@ static int talkers_run(struct cli *cli, json_t *params, const struct wanted *o)
 	return cli_show(cli, result, show_talkers);
 }
 
-void talkers_rate(struct cli *cli, const char *text, double *bytes_per_s)
-{
-	if (!unit_read(text, bytes_per_s))
-		cli_usage(cli, "--rate-over takes bytes a second, such as 1M, not", text);
-}
-
 static bool by_parse(const char *s, enum talkers_by *by)
 {
 	for (int i = 0; i < TALKERS_BY; i++) {
@@ -417,7 +419,7 @@ int talkers_command(struct cli *cli, int argc, char **argv)
 			if (!cli_number(optarg, 0, &wanted.limit))
 				cli_usage(cli, "--limit takes a number, 0 for all, not", optarg);
 		} else if (o == 'r') {
-			talkers_rate(cli, optarg, &wanted.bytes_per_s);
+			filter_rate(cli, optarg, &wanted.bytes_per_s);
 		} else {
 			filter_option(cli, o, optarg, params);
 		}

@@ -41,11 +41,8 @@ void talkers_next(struct talkers *t);
  */
 json_t *talkers_result(const struct talkers *t, double seconds, double bytes_per_s, size_t limit);
 
-/* "CLIENT WORKER/SLOT": what a session is called as a talker. */
+/* "CLIENT WORKER/SLOT", or its member "who": what a session is called as a talker. */
 void talkers_session(const json_t *session, char *buf, size_t len);
-
-/* Reads RATE of --rate-over, or tells what it takes. */
-void talkers_rate(struct cli *cli, const char *text, double *bytes_per_s);
 
 /* Asks for a page of the method sessions; NULL: it failed. */
 typedef json_t *talkers_page(void *arg, const json_t *params);
@@ -58,6 +55,8 @@ bool talkers_look(struct talkers *t, json_t *params, unsigned int seconds, talke
 
 /* "1.5 MB/s". */
 const char *talkers_bytes(const json_t *bytes_per_s, char buf[UNIT_STR_MAX]);
+/* Of what has packets_per_s. */
+const char *talkers_packets(const json_t *rates, char buf[UNIT_STR_MAX]);
 /* How many are not shown, since they do less of it than these. */
 void talkers_left_out(const json_t *result, const char *does, FILE *out);
 

@@ -38,6 +38,8 @@ void layout_make(const struct config *c, struct region *r)
 		    layout_take(&end, sizeof(struct ctl_conn_bucket) * conn_buckets(w->conns_max));
 		w->trace = layout_take(&end, ring_bytes(CTL_TRACE_SLOTS));
 		w->use = layout_take(&end, sizeof(struct ctl_use) * c->dataplane.sessions);
+		w->gate_use =
+		    layout_take(&end, sizeof(struct ctl_context_use) * c->gateway.contexts);
 		w->cpu = c->dataplane.workers[i];
 		w->sessions_max = c->dataplane.sessions;
 		w->peers_max = c->dataplane.peers;

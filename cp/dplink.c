@@ -65,7 +65,11 @@ static const char *worker_attach(struct dplink *l, struct worker_link *w,
 	w->conns_max = c->conns_max;
 	w->use = region_at(l->base, l->size, c->use,
 			   (uint64_t)c->sessions_max * sizeof(struct ctl_use), 64);
-	if (!cmd || !evt || !trace || !w->counters || !w->ports || !w->conns || !w->use)
+	w->gate_use = region_at(l->base, l->size, c->gate_use,
+				(uint64_t)c->contexts_max * sizeof(struct ctl_context_use),
+				alignof(struct ctl_context_use));
+	if (!cmd || !evt || !trace || !w->counters || !w->ports || !w->conns || !w->use ||
+	    !w->gate_use)
 		return "an offset leads out of it";
 	if (c->sessions_max < l->conf->dataplane.sessions)
 		return "fewer sessions than configured";
@@ -445,4 +449,39 @@ bool dplink_use(const struct dplink *l, uint32_t worker, struct ctl_sid sid, uin
 			out->silent_s[way] = (now_s - (uint32_t)n[way]) & mask;
 	}
 	return true;
+}
+
+static void side_use(const struct ctl_context_use *u, int side, uint32_t now_s,
+		     struct context_use *out)
+{
+	const struct ctl_side_use *of = &u->side[side];
+	const uint32_t heard_s = atomic_load_explicit(&u->heard_s[side], memory_order_relaxed);
+
+	out->packets[side] = atomic_load_explicit(&of->packets, memory_order_relaxed);
+	out->bytes[side] = atomic_load_explicit(&of->bytes, memory_order_relaxed);
+	out->packets_per_s[side] = atomic_load_explicit(&of->packets_per_s, memory_order_relaxed);
+	out->bytes_per_s[side] = atomic_load_explicit(&of->bytes_per_s, memory_order_relaxed);
+	if (heard_s) /* the worker's clock may be a little further */
+		out->silent_s[side] = now_s > heard_s ? now_s - heard_s : 0;
+}
+
+bool dplink_context_use(const struct dplink *l, uint32_t worker, struct ctl_cid cid, uint32_t now_s,
+			struct context_use *out)
+{
+	static const struct context_use none = { .silent_s = { UINT32_MAX, UINT32_MAX } };
+	const struct ctl_context_use *u;
+
+	*out = none;
+	if (worker >= l->n_workers || cid.slot >= l->conf->gateway.contexts || !cid.gen)
+		return false;
+	u = &l->worker[worker].gate_use[cid.slot];
+	if (atomic_load_explicit(&u->gen, memory_order_acquire) != cid.gen)
+		return false;
+	for (int side = 0; side < 2; side++)
+		side_use(u, side, now_s, out);
+	atomic_thread_fence(memory_order_acquire);
+	if (atomic_load_explicit(&u->gen, memory_order_relaxed) == cid.gen)
+		return true;
+	*out = none; /* another took the slot meanwhile */
+	return false;
 }

@@ -151,4 +151,15 @@ struct session_use {
 bool dplink_use(const struct dplink *l, uint32_t worker, struct ctl_sid sid, uint32_t now_s,
 		struct session_use *out);
 
+/* What came from the remotes of a context's terminations, by side, up to a second ago. */
+struct context_use {
+	uint64_t packets[2], bytes[2]; /* RTCP included; a stream's come in no packets */
+	uint32_t packets_per_s[2], bytes_per_s[2];
+	uint32_t silent_s[2]; /* since something came; UINT32_MAX: nothing did */
+};
+
+/* False when not attached, or where the worker has no such context: then nothing came. */
+bool dplink_context_use(const struct dplink *l, uint32_t worker, struct ctl_cid cid, uint32_t now_s,
+			struct context_use *out);
+
 #endif

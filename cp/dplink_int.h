@@ -37,6 +37,7 @@ struct worker_link {
 	struct ctl_conn_info *conns;
 	struct conn_index by_addr; /* of conns */
 	struct ctl_use *use;
+	struct ctl_context_use *gate_use; /* [contexts_max] */
 	uint32_t conns_max;
 	enum sync_step sync;
 	struct dplink_cursor cursor;

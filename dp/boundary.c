@@ -15,6 +15,7 @@ bool boundary_attach(struct worker *w)
 	w->counters = (struct ctl_counters *)(base + l->counters);
 	w->port_counters = (struct ctl_port_counters *)(base + l->ports);
 	w->boundary.use = (struct ctl_use *)(base + l->use);
+	w->boundary.gate_use = (struct ctl_context_use *)(base + l->gate_use);
 	w->boundary.by_addr =
 	    (struct conn_index){ .key = w->dp->conn_key,
 				 .bucket = (struct ctl_conn_bucket *)(base + l->by_addr),

@@ -92,8 +92,9 @@ struct boundary {
 	struct ctl_worker layout; /* as we made it; what stands in the region may be altered */
 	struct ring cmd;
 	struct ring evt;
-	struct ctl_use *use;	   /* [sessions_max], in the region; turn/ and relay/ write */
-	struct conn_index by_addr; /* of its connections; tcp/ and dtls/ write */
+	struct ctl_use *use; /* [sessions_max], in the region; turn/ and relay/ write */
+	struct ctl_context_use *gate_use; /* [contexts_max], likewise; gateway/ writes */
+	struct conn_index by_addr;	  /* of its connections; tcp/ and dtls/ write */
 	bool rings_ok;		   /* false once the control process wrote what is impossible */
 	_Atomic bool rings_broken; /* worker to service thread: detach it */
 	_Atomic bool rings_reset;  /* service thread to worker: start the rings afresh */

@@ -296,6 +296,23 @@ _Static_assert(sizeof(struct ctl_use) == 32, "two sessions in a cache line");
 struct ctl_cert_info {
 	alignas(64) _Atomic uint32_t seq;
 	uint16_t domain;		/* place in region.domain */
+/*
+ * What came from the remotes of a context's terminations, RTCP and what was dropped included; of
+ * streams there are no packets. Written by the worker only, word by word, about once a second: the
+ * packet path has counters of its own. gen is written last when a context takes the slot, and is 0
+ * from when it goes.
+ */
+struct ctl_context_use {
+	alignas(64) _Atomic uint32_t gen;
+	_Atomic uint32_t at_ms; /* when it was written: low bits of CLOCK_MONOTONIC */
+	struct ctl_side_use {
+		_Atomic uint64_t packets, bytes;
+		_Atomic uint32_t packets_per_s, bytes_per_s; /* since the time before */
+	} side[2];
+	_Atomic uint32_t heard_s[2]; /* seconds: when something last came; 0: nothing did */
+};
+_Static_assert(sizeof(struct ctl_context_use) == 64, "a context a cache line");
+
 	uint16_t certificate;		/* index in the configuration */
 	uint64_t loaded;		/* seconds, CLOCK_REALTIME */
 	uint64_t not_before, not_after; /* seconds since 1970 */
@@ -335,6 +352,7 @@ struct ctl_worker {
 	uint32_t peers_max;    /* records beside the one each session holds */
 	uint32_t conns_max;    /* TCP connections, and behind them DTLS associations */
 	uint32_t contexts_max; /* slots 0 .. contexts_max - 1 */
+	uint64_t gate_use; /* struct ctl_context_use[contexts_max] */
 	uint32_t pad;
 };
 

@@ -100,6 +100,19 @@ static void tls_members(json_t *o, const struct server *s, const struct context 
 	set(o, "tls", tls_json(x->tls_version, x->tls_suite));
 }
 
+/* What came of it so far, as of a second ago; null: the dataplane is away, or has it no more. */
+static json_t *use_json(const struct server *s, const struct context *c, uint32_t side)
+{
+	struct context_use u;
+
+	if (!dplink_context_use(s->link, c->worker, c->cid, server_now(s), &u))
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "packets", integer(u.packets[side]), "bytes",
+			 integer(u.bytes[side]), "packets_per_s", integer(u.packets_per_s[side]),
+			 "bytes_per_s", integer(u.bytes_per_s[side]), "silent_s",
+			 u.silent_s[side] == UINT32_MAX ? json_null() : integer(u.silent_s[side]));
+}
+
 static json_t *term_json(const struct server *s, const struct context *c, uint32_t side)
 {
 	const struct context_term *x = &c->term[side];
@@ -114,6 +127,7 @@ static json_t *term_json(const struct server *s, const struct context *c, uint32
 	set(o, "state", json_string(state_word(x->state)));
 	set(o, "state_s", integer(server_now(s) > x->since ? server_now(s) - x->since : 0));
 	set(o, "local", local_json(s, c, side, false));
+	set(o, "use", use_json(s, c, side));
 	if (w.term.transport == TERM_UDP)
 		udp_members(o, s, c, side);
 	else

@@ -134,7 +134,9 @@ bool filter_contexts(const struct server *s, const json_t *params, struct filter
 	       param_copy(params, "call", f->call, sizeof(f->call), err) &&
 	       param_filter_addr(params, "local", &f->local, err) &&
 	       param_filter_addr(params, "remote", &f->remote, err) &&
-	       param_word(params, "transport", config_transport_name, &f->transport, err);
+	       param_word(params, "transport", config_transport_name, &f->transport, err) &&
+	       param_uint(params, "silent_s", 0, UINT32_MAX, &f->silent, err) &&
+	       param_uint(params, "rate_over", 0, UINT32_MAX, &f->rate, err);
 }
 
 /* ---- names ---- */
@@ -281,10 +283,25 @@ static bool has_transport(const char *wanted, const struct context *c)
 	       has_word(wanted, term_word(term_transports, c->term[1].term.transport));
 }
 
+/* Of which nothing is known neither was silent nor carried anything. */
+static bool has_use(const struct server *s, const struct filter *f, const struct context *c)
+{
+	uint32_t silent = server_age(s, c->created);
+	struct context_use u;
+
+	if (!f->silent && !f->rate)
+		return true;
+	if (!dplink_context_use(s->link, c->worker, c->cid, server_now(s), &u))
+		return false;
+	for (int i = 0; i < 2; i++)
+		silent = u.silent_s[i] < silent ? u.silent_s[i] : silent;
+	return silent >= f->silent && (uint64_t)u.bytes_per_s[0] + u.bytes_per_s[1] >= f->rate;
+}
+
 bool filter_has_context(const struct server *s, const struct filter *f, const struct context *c)
 {
 	return (f->worker == UINT32_MAX || f->worker == c->worker) && has_age(s, f, c->created) &&
 	       (!f->call[0] || strcmp(f->call, c->call) == 0) && has_transport(f->transport, c) &&
 	       (!f->remote.given || has_remote(&f->remote, c)) &&
-	       (!f->local.given || has_local(s, &f->local, c));
+	       (!f->local.given || has_local(s, &f->local, c)) && has_use(s, f, c);
 }

@@ -18,7 +18,8 @@ struct filter_addr {
 #define FILTER_SESSIONS \
 	"user? client? relayed? peer? transport? worker? session? older_s? younger_s? silent_s? "
 #define FILTER_CONNECTIONS "local? remote? transport? role? worker? older_s? younger_s? silent_s? "
-#define FILTER_CONTEXTS "call? local? remote? transport? worker? older_s? younger_s? "
+#define FILTER_CONTEXTS \
+	"call? local? remote? transport? worker? older_s? younger_s? silent_s? rate_over? "
 
 struct filter {
 	bool any; /* something is given */
@@ -30,8 +31,8 @@ struct filter {
 	char call[CONTEXT_CALL_MAX];		  /* "": any */
 	uint32_t worker, slot;			  /* UINT32_MAX: any */
 	uint32_t older, younger;		  /* seconds; 0, UINT32_MAX: of any age */
-	/* Seconds that nothing was relayed for, or heard; 0: any. Not of contexts. */
-	uint32_t silent;
+	uint32_t silent; /* seconds that nothing was relayed for, or heard; 0: any */
+	uint32_t rate;	 /* of contexts: bytes that came by them a second, at least; 0: any */
 };
 
 /* Reads what is given of the names that sessions (connections, contexts) have. False and *err. */

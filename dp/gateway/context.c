@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "context.h"
+#include "context_use.h"
 #include "gateway.h"
 #include "media.h"
 #include "media_srtp.h"
@@ -195,6 +196,7 @@ static void context_clear(struct worker *w, uint32_t slot)
 	for (side = 0; side < SIDES; side++)
 		ports_give(w, slot, side);
 	memset(x, 0, sizeof(*x));
+	context_use_begin(w, slot);
 	count_down(w, CNT_GATE_CONTEXTS);
 }
 
@@ -325,6 +327,7 @@ bool context_set(struct worker *w, const struct cmd_context_set *c)
 		context_clear(w, slot);
 	if (!x->gen) {
 		x->gen = c->cid.gen;
+		context_use_begin(w, slot);
 		count(w, CNT_GATE_CONTEXTS);
 	}
 	if (!x->kind)
@@ -378,6 +381,8 @@ bool context_move(struct worker *w, const struct cmd_context_move *c)
 	ports_take(w, c->to.slot, c->to_side, &local, n);
 	if (from->kind == CONTEXT_MEDIA)
 		media_move(w, c->cid.slot, c->side, c->to.slot, c->to_side);
+	context_use_move(w, c->cid.slot);
+	context_use_move(w, c->to.slot);
 	return true;
 }
 
@@ -423,16 +428,21 @@ uint32_t context_sweep(struct worker *w, uint32_t budget)
 static void context_look(struct worker *w, uint32_t slot)
 {
 	const struct context *x = &w->gateway->context[slot];
+	const bool round = slot % MEDIA_ROUNDS == w->gateway->round;
 
 	if (!x->gen)
 		return;
 	/* Nobody may be there to delete it. */
-	if (x->expiry <= w->now)
+	if (x->expiry <= w->now) {
 		context_clear(w, slot);
-	else if (x->kind == CONTEXT_MEDIA && slot % MEDIA_ROUNDS == w->gateway->round)
+		return;
+	}
+	if (x->kind == CONTEXT_MEDIA && round)
 		media_tick(w, slot);
 	else if (x->kind == CONTEXT_STREAM)
 		stream_tick(w, slot);
+	if (round)
+		context_use_tick(w, slot);
 }
 
 uint32_t context_tick(struct worker *w)

@@ -6,6 +6,7 @@
  */
 #include "tests/world/unit.h"
 #include "cli/conn_talkers.h"
+#include "cli/context_talkers.h"
 #include "cli/grid.h"
 #include "cli/talkers.h"
 #include "cli/tally.h"
@@ -360,6 +361,62 @@ static void of_connections(void **state)
 	free(text);
 }
 
+/* A context by which so much comes a second, in packets of 100 bytes, and half of it back. */
+static json_t *context(const char *id, const char *call, int packets)
+{
+	return json_pack("{s:s, s:s, s:i, s:[{s:{s:i, s:i, s:i}}, {s:{s:i, s:i}}]}", "context", id,
+			 "call", call, "age_s", 100, "terminations", "use", "bytes", 7777777,
+			 "packets_per_s", packets, "bytes_per_s", 100 * packets, "use",
+			 "packets_per_s", packets / 2, "bytes_per_s", 50 * packets);
+}
+
+/* The dataplane tells rates: one look is enough, over as many pages as there are. */
+static void of_contexts(void **state)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	for (int by = TALKERS_SESSION; by <= TALKERS_USER; by++) {
+		struct talkers *t = talkers_begin((enum talkers_by)by);
+		json_t *page =
+		    json_pack("{s:[o, o], s:i}", "contexts", context("46e10cf74e80c098", "c1", 50),
+			      context("46e10cf74e80c099", "c1", 20), "cursor", 2);
+		json_t *last = json_pack(
+		    "{s:[o, o, {s:s, s:s, s:[n, n]}], s:n}", "contexts",
+		    context("56e10cf74e80c098", "", 60), context("0000000000000001", "c2", 0),
+		    "context", "0000000000000002", "call", "c3", "terminations", "cursor");
+		json_t *r;
+
+		context_talkers_page(t, page);
+		context_talkers_page(t, last);
+		r = context_talkers_result(talkers_result(t, 1, 0, 10));
+		assert_string_equal(json_string_value(json_object_get(r, "by")),
+				    by == TALKERS_USER ? "call" : "context");
+		show_context_talkers(r, out);
+		json_decref(r);
+		r = context_talkers_result(talkers_result(t, 1, 100000, 10));
+		show_context_talkers(r, out);
+		json_decref(r);
+		json_decref(page);
+		json_decref(last);
+		talkers_free(t);
+	}
+	fclose(out);
+	assert_string_equal(
+	    text, "WHO                  CONTEXTS     FROM A  PACKETS     FROM B  PACKETS\n"
+		  "56e10cf74e80c098            1  6.00 kB/s     60/s  3.00 kB/s     30/s\n"
+		  "46e10cf74e80c098 c1         1  5.00 kB/s     50/s  2.50 kB/s     25/s\n"
+		  "46e10cf74e80c099 c1         1  2.00 kB/s     20/s  1.00 kB/s     10/s\n"
+		  "By no context so much comes.\n"
+		  "WHO               CONTEXTS     FROM A  PACKETS     FROM B  PACKETS\n"
+		  "c1                       2  7.00 kB/s     70/s  3.50 kB/s     35/s\n"
+		  "56e10cf74e80c098         1  6.00 kB/s     60/s  3.00 kB/s     30/s\n"
+		  "By no context so much comes.\n");
+	free(text);
+}
+
 static void rates_are_read(void **state)
 {
 	static const struct {
@@ -469,6 +526,7 @@ int main(void)
 		cmocka_unit_test(a_page_that_fails),
 		cmocka_unit_test(printed),
 		cmocka_unit_test(of_connections),
+		cmocka_unit_test(of_contexts),
 		cmocka_unit_test(rates_are_read),
 		cmocka_unit_test(seconds_are_read),
 	};

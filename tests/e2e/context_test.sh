@@ -61,7 +61,36 @@ assert_eq "latched" "$(of "$c" '.terminations[0].latched')" "$CLIENT4:40000"
 assert_num "packets from the client" "$(of "$c" '.terminations[0].counters.packets')" -ge 1
 assert_num "packets from the peer" "$(of "$c" '.terminations[1].counters.packets')" -ge 1
 fl context list --call rtp-1 >"$TMP/list"
-grep -q "$id .*rtp-1 .* a udp access .* <-> $CLIENT4:40000 *up" "$TMP/list" || fail "list: $(cat "$TMP/list")"
+grep -q "$id .*rtp-1 .* a udp access .* <-> $CLIENT4:40000 .* up" "$TMP/list" || fail "list: $(cat "$TMP/list")"
+
+# ---- what comes by it ----
+
+# 200 packets of 100 bytes a second from the client, for a while.
+start "$TMP/sender" in_client python3 -c '
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("'$CLIENT4'", 40000))
+for i in range(1000):
+    s.sendto(bytes([0x80, 0, i >> 8, i & 255]) + bytes(96), ("'$SERVER4'", int(sys.argv[1])))
+    time.sleep(0.005)' "$port"
+busy() { context top | jq -e ".talkers[0] | .who == \"$id rtp-1\" and .a.bytes_per_s > 5000 and .a.packets_per_s > 50" >/dev/null; }
+await 10 busy || fail "the busiest context: $(fl context top)"
+by_call() { context top --by call --rate-over 5k | jq -e '.talkers[0] | .who == "rtp-1" and .contexts == 1' >/dev/null; }
+await 5 by_call || fail "the busiest call: $(fl context top --by call)"
+listed() { context list "$@" | jq -e "[.contexts[].context] == [\"$id\"]" >/dev/null; }
+await 5 listed --rate-over 5k || fail "by its rate: $(fl context list)"
+! listed --rate-over 1M || fail "it has no such rate: $(fl context list)"
+fl context list --rate-over 1k >"$TMP/list"
+grep -qE "$id .* [0-9.]+ kB/s +up" "$TMP/list" || fail "the list tells no rate: $(<"$TMP/list")"
+fl context show "$id" >"$TMP/show"
+grep -qE '^comes +[0-9.]+ kB/s, [0-9]+ packets/s' "$TMP/show" || fail "nor is it shown: $(<"$TMP/show")"
+await 60 ended "$PID" || fail "the sender does not end"
+await 10 listed --silent 3 || fail "it is silent: $(fl context list)"
+! listed --silent 60 || fail "it is not silent for so long: $(fl context list)"
+assert_eq "packets that came, by the list" "$(context list | jq ".contexts[] | select(.context == \"$id\") | .terminations[0].use.packets")" \
+	"$(context show "$id" | jq '.terminations[0].counters | .packets + .rtcp_packets')"
+fl context kill --silent 3 --dry-run >"$TMP/kill"
+grep -q '^1 of 1 contexts match' "$TMP/kill" || fail "what would be ended: $(<"$TMP/kill")"
 
 dropped() { drops | sed -n "s/^$1 //p"; }
 closed=$(dropped gate_closed)

@@ -53,6 +53,7 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 		w->by_addr =
 		    place(&used, conn_buckets(w->conns_max) * sizeof(struct ctl_conn_bucket));
 		w->use = place(&used, c->dataplane.sessions * sizeof(struct ctl_use));
+		w->gate_use = place(&used, c->gateway.contexts * sizeof(struct ctl_context_use));
 		w->cmd_slots = w->evt_slots = slots;
 		w->sessions_max = c->dataplane.sessions;
 		w->peers_max = c->dataplane.peers;

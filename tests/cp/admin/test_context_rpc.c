@@ -48,6 +48,8 @@ static int setup(void **state)
 	f.server.conf = &f.conf;
 	f.server.now_ms = NOW * 1000;
 	f.server.gateway = &f.gateway;
+	f.server.link = dplink_create(&f.conf, &f.server);
+	assert_non_null(f.server.link);
 	f.base = event_base_new();
 	assert_true(context_events_open(&f.server, f.base));
 	return 0;
@@ -58,6 +60,7 @@ static int teardown(void **state)
 	(void)state;
 	context_events_close(&f.server);
 	event_base_free(f.base);
+	dplink_free(f.server.link);
 	return 0;
 }
 

@@ -370,6 +370,81 @@ static void killed_connections(void **state)
 
 /* ---- contexts ---- */
 
+/* What a worker wrote of a context, `ago` seconds after something came from a. */
+static void comes(struct env *e, const struct context *c, uint32_t ago, uint32_t bytes_per_s)
+{
+	struct ctl_context_use *u =
+	    (struct ctl_context_use *)(e->dp.base + e->dp.region->worker[c->worker].gate_use) +
+	    c->cid.slot;
+
+	u->side[0].packets = 6000000;
+	u->side[0].bytes = UINT64_C(7000000000);
+	u->side[0].packets_per_s = bytes_per_s / 100;
+	u->side[0].bytes_per_s = bytes_per_s;
+	u->heard_s[0] = (uint32_t)(e->now_ms / 1000) - ago;
+	u->gen = c->cid.gen;
+}
+
+static const json_t *use_json(struct env *e, const char *params, size_t side)
+{
+	const json_t *list = json_object_get(result(e, "contexts", params), "contexts");
+
+	assert_int_equal(json_array_size(list), 1);
+	return json_object_get(
+	    json_array_get(json_object_get(json_array_get(list, 0), "terminations"), side), "use");
+}
+
+/* Those that are silent, or by which much comes; and each is told of. */
+static void contexts_by_what_comes(void **state)
+{
+	struct env *e = *state;
+	struct context *c = gate_added_udp(e);
+	struct context_use u;
+	struct ctl_cid other = c->cid;
+	const json_t *o;
+
+	gate_added_stream(e);
+	matches(e, "contexts.kill", "'rate_over':1", 0, 2);
+	matches(e, "contexts.kill", "'silent_s':1", 0, 2); /* the worker has not begun them yet */
+	assert_true(json_is_null(use_json(e, "{'transport':'udp'}", 0)));
+	env_advance(e, 5000);
+	comes(e, c, 3, 500000);
+	assert_true(dplink_context_use(e->s.link, c->worker, c->cid, server_now(&e->s), &u));
+	assert_int_equal(u.packets[0], 6000000);
+	assert_int_equal(u.bytes[0], UINT64_C(7000000000));
+	assert_int_equal(u.silent_s[0], 3);
+	assert_int_equal(u.silent_s[1], UINT32_MAX);
+	matches(e, "contexts.kill", "'rate_over':500000", 1, 2);
+	matches(e, "contexts.kill", "'rate_over':500001", 0, 2);
+	matches(e, "contexts.kill", "'silent_s':3", 1, 2);
+	matches(e, "contexts.kill", "'silent_s':4", 0, 2);
+	o = use_json(e, "{'rate_over':1}", 0);
+	assert_int_equal(number(o, "packets"), 6000000);
+	assert_int_equal(number(o, "bytes"), 7000000000);
+	assert_int_equal(number(o, "packets_per_s"), 5000);
+	assert_int_equal(number(o, "bytes_per_s"), 500000);
+	assert_int_equal(number(o, "silent_s"), 3);
+	o = use_json(e, "{'rate_over':1}", 1);
+	assert_int_equal(number(o, "packets"), 0);
+	assert_true(json_is_null(json_object_get(o, "silent_s")));
+	/* Nothing ever came: it is silent since it was made. */
+	comes(e, c, 0, 0);
+	((struct ctl_context_use *)(e->dp.base + e->dp.region->worker[c->worker].gate_use) +
+	 c->cid.slot)
+	    ->heard_s[0] = 0;
+	matches(e, "contexts.kill", "'silent_s':5", 1, 2);
+	matches(e, "contexts.kill", "'silent_s':6", 0, 2);
+	/* Another's slot by now; no slot; no worker. */
+	other.gen++;
+	assert_false(dplink_context_use(e->s.link, c->worker, other, 0, &u));
+	assert_int_equal(u.packets[0] | u.bytes[0], 0);
+	other.slot = UINT32_MAX;
+	assert_false(dplink_context_use(e->s.link, c->worker, other, 0, &u));
+	assert_false(dplink_context_use(e->s.link, 64, c->cid, 0, &u));
+	dplink_detach(e->s.link);
+	assert_false(dplink_context_use(e->s.link, c->worker, c->cid, 0, &u));
+}
+
 static void killed_contexts(void **state)
 {
 	struct env *e = *state;
@@ -446,10 +521,11 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(filters_of_sessions), T(by_relayed_address_and_slot),
-		T(killed_sessions),	T(what_they_relayed),
-		T(many_sessions),	T(killed_connections),
-		T(killed_contexts),	T(bad_parameters),
+		T(filters_of_sessions),	   T(by_relayed_address_and_slot),
+		T(killed_sessions),	   T(what_they_relayed),
+		T(many_sessions),	   T(killed_connections),
+		T(contexts_by_what_comes), T(killed_contexts),
+		T(bad_parameters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

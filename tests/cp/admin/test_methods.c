@@ -74,6 +74,17 @@ void session_kill(struct server *s, struct table_alloc *a)
 /* What the dataplane counted, if it is known. */
 static const struct session_use *used;
 
+bool dplink_context_use(const struct dplink *l, uint32_t worker, struct ctl_cid cid, uint32_t now_s,
+			struct context_use *out)
+{
+	(void)l;
+	(void)worker;
+	(void)cid;
+	(void)now_s;
+	(void)out;
+	return false;
+}
+
 bool dplink_use(const struct dplink *l, uint32_t worker, struct ctl_sid sid, uint32_t now_s,
 		struct session_use *out)
 {

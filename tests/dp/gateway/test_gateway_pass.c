@@ -58,6 +58,26 @@ static void tls_pressure(void **state)
 	far_heard(1, bytes, sizeof(bytes));
 }
 
+/* What the control process reads without asking: of a stream there are bytes, and no packets. */
+static void bytes_are_shown(void **state)
+{
+	const struct ctl_context_use *u = &world.w->boundary.gate_use[gate.want.cid.slot];
+
+	(void)state;
+	gate_up(TERM_TCP, 0, TERM_TLS, 0);
+	assert_int_equal(u->side[0].bytes | u->heard_s[0], 0);
+	far_say(0, "hello", 5);
+	for (int i = 0; i < 11 && !u->side[0].bytes; i++)
+		gate_pass_ms(100);
+	assert_int_equal(u->side[0].bytes, 5);
+	assert_int_equal(u->side[0].packets | u->side[1].bytes, 0);
+	assert_in_range(u->side[0].bytes_per_s, 4, 6); /* of the second that it came in */
+	assert_in_range(u->heard_s[0], world.w->now - 2, world.w->now);
+	gate_pass_ms(2200);
+	assert_int_equal(u->side[0].bytes, 5);
+	assert_int_equal(u->side[0].bytes_per_s, 0);
+}
+
 /* Bytes that come before the partner is up wait in the window (R51). */
 static void early(void **state)
 {
@@ -612,6 +632,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		gate_test(tcp_pressure),
+		gate_test(bytes_are_shown),
 		gate_test(tls_pressure),
 		gate_test(early),
 		gate_test(early_half_a_record),
