@@ -213,8 +213,9 @@ static bool line_of_holder(const struct who *w, const char *line)
 
 static void holder_add(struct who *w, const json_t *record, const json_t *address)
 {
-	static const char *const keys[] = { "node", "type", "id", "user",     "client",
-					    "call", "a",    "b",  "transport" };
+	static const char *const keys[] = { "node",	 "type",    "id",  "user",
+					    "client",	 "call",    "a",   "b",
+					    "transport", "service", "peer" };
 	json_t *h = json_object(), *from = json_object_get(record, "started");
 
 	for (size_t i = 0; i < N_OF(keys); i++) {
@@ -226,7 +227,10 @@ static void holder_add(struct who *w, const json_t *record, const json_t *addres
 	json_array_append_new(w->holders, h);
 }
 
-/* A record of who has the address, or had it until now. A connection is its allocation's matter. */
+/*
+ * A record of who has the address, or had it until now. A connection with a peer or a back end has
+ * that address of ours between its start and its end, beside its allocation.
+ */
 static void record_take(struct who *w, const json_t *record)
 {
 	const bool ends = strcmp(get_str(record, "event"), "end") == 0;
@@ -234,8 +238,6 @@ static void record_take(struct who *w, const json_t *record)
 	const json_t *address = address_of(w, record);
 	json_t *h;
 
-	if (strcmp(get_str(record, "type"), "connection") == 0)
-		return;
 	h = holder_of(w, get_str(record, "id"));
 	if (!h && address) {
 		holder_add(w, record, address);
@@ -341,8 +343,8 @@ static const char *remote_of(const json_t *h)
 void who_show(const json_t *result, FILE *out)
 {
 	static const struct grid_col cols[] = {
-		{ "ADDRESS", 0, 47 }, { "FROM", 0, 0 },	   { "UNTIL", 0, 0 },
-		{ "WHO", 0, 32 },     { "CLIENT", 0, 47 }, { "END", 0, 24 },
+		{ "ADDRESS", 0, 47 }, { "FROM", 0, 0 },	 { "UNTIL", 0, 0 }, { "WHO", 0, 32 },
+		{ "CLIENT", 0, 47 },  { "PEER", 0, 47 }, { "END", 0, 24 },
 	};
 	const json_t *list = json_object_get(result, "holders");
 	const json_t *first = json_object_get(result, "first");
@@ -356,10 +358,12 @@ void who_show(const json_t *result, FILE *out)
 		json_array_foreach(list, i, h)
 		{
 			const bool ended = json_is_string(json_object_get(h, "until"));
-			const char *who = json_object_get(h, "call") ? "call" : "user";
+			const char *who = json_object_get(h, "call")	  ? "call"
+					  : json_object_get(h, "service") ? "service"
+									  : "user";
 
 			grid_row(g, get_str(h, "address"), get_str(h, "from"), get_str(h, "until"),
-				 get_str(h, who), remote_of(h),
+				 get_str(h, who), remote_of(h), get_str(h, "peer"),
 				 ended ? get_str(h, "reason") : "not seen");
 		}
 		grid_print(g, 0, out);

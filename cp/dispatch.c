@@ -5,6 +5,7 @@
 #include "context/gateway_link.h"
 #include "ipsec/phones.h"
 #include "log.h"
+#include "record/tell.h"
 #include "session.h"
 #include "tls/psk_lookup.h"
 #include "turn/turn.h"
@@ -65,7 +66,7 @@ static bool conn_gone(struct server *s, uint32_t worker, const struct evt_conn_g
 	case CONN_PEER:
 		return peer_gone(s, worker, e);
 	default:
-		return false; /* joined ones are no business of ours */
+		return false; /* of joined ones EVT_JOINED tells */
 	}
 }
 
@@ -86,6 +87,9 @@ bool dispatch_event(struct server *s, uint32_t worker, const union ctl_evt *e)
 		return attempt_handle(s, worker, &e->peer_attempt);
 	case EVT_CONN_GONE:
 		return conn_gone(s, worker, &e->conn_gone);
+	case EVT_JOINED:
+		tell_joined(s, worker, &e->joined);
+		return true;
 	case EVT_PSK:
 		psk_handle(s, worker, &e->psk);
 		return true;

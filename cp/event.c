@@ -99,6 +99,13 @@ static const char *ipsec_invalid(const struct config *c, const struct evt_ipsec 
 		   : "IPsec associations that cannot be";
 }
 
+static const char *joined_invalid(const struct evt_joined *e)
+{
+	return e->what < JOINED_EVENTS && e->why < TCP_END_MAX && e->client.gen
+		   ? NULL
+		   : "a joined connection that cannot be";
+}
+
 const char *event_invalid(const struct config *c, const union ctl_evt *e)
 {
 	switch ((enum ctl_evt_type)e->hdr.type) {
@@ -110,6 +117,8 @@ const char *event_invalid(const struct config *c, const union ctl_evt *e)
 		return peer_conn_invalid(&e->connected);
 	case EVT_CONN_GONE:
 		return conn_gone_invalid(&e->conn_gone);
+	case EVT_JOINED:
+		return joined_invalid(&e->joined);
 	case EVT_PSK:
 		return psk_invalid(&e->psk);
 	case EVT_CONTEXT_REFUSED:

@@ -259,6 +259,13 @@ struct ctl_conn_info {
 	uint8_t
 	    tls_cert[CTL_CERT_KEY];  /* that we have shown: how its SHA-256 begins; zeros: none */
 	uint64_t rx_bytes, tx_bytes; /* of the stream */
+	/*
+	 * Of one that is joined with another (dp/tcp/splice.h): bytes that came by it and went on,
+	 * and 1 + the index of the other if this is the client's, else 0.
+	 */
+	uint64_t passed;
+	uint32_t joined;
+	uint32_t pad;
 };
 
 /*
@@ -290,13 +297,6 @@ struct ctl_use {
 _Static_assert(sizeof(struct ctl_use) == 32, "two sessions in a cache line");
 
 /*
- * A certificate of a TLS domain, as it is in force. Written by the service thread at start and at
- * each reload; seq is odd meanwhile.
- */
-struct ctl_cert_info {
-	alignas(64) _Atomic uint32_t seq;
-	uint16_t domain;		/* place in region.domain */
-/*
  * What came from the remotes of a context's terminations, RTCP and what was dropped included; of
  * streams there are no packets. Written by the worker only, word by word, about once a second: the
  * packet path has counters of its own. gen is written last when a context takes the slot, and is 0
@@ -313,6 +313,13 @@ struct ctl_context_use {
 };
 _Static_assert(sizeof(struct ctl_context_use) == 64, "a context a cache line");
 
+/*
+ * A certificate of a TLS domain, as it is in force. Written by the service thread at start and at
+ * each reload; seq is odd meanwhile.
+ */
+struct ctl_cert_info {
+	alignas(64) _Atomic uint32_t seq;
+	uint16_t domain;		/* place in region.domain */
 	uint16_t certificate;		/* index in the configuration */
 	uint64_t loaded;		/* seconds, CLOCK_REALTIME */
 	uint64_t not_before, not_after; /* seconds since 1970 */
@@ -345,6 +352,7 @@ struct ctl_worker {
 	uint64_t by_addr;  /* struct ctl_conn_bucket[conn_buckets(conns_max)] */
 	uint64_t trace;	   /* struct ring_shm of CTL_TRACE_SLOTS, written by the worker */
 	uint64_t use;	   /* struct ctl_use[sessions_max] */
+	uint64_t gate_use; /* struct ctl_context_use[contexts_max] */
 	uint32_t cmd_slots;
 	uint32_t evt_slots;
 	uint32_t cpu;
@@ -352,7 +360,6 @@ struct ctl_worker {
 	uint32_t peers_max;    /* records beside the one each session holds */
 	uint32_t conns_max;    /* TCP connections, and behind them DTLS associations */
 	uint32_t contexts_max; /* slots 0 .. contexts_max - 1 */
-	uint64_t gate_use; /* struct ctl_context_use[contexts_max] */
 	uint32_t pad;
 };
 
@@ -383,6 +390,14 @@ struct ctl_memory {
 };
 
 /*
+ * What the kernel knows of the dataplane's process, see struct process_use. Written by the service
+ * thread once a second, one by one.
+ */
+struct ctl_process {
+	_Atomic uint64_t cpu_us, virtual_bytes, resident_bytes, fds, fds_max, threads;
+};
+
+/*
  * A listener that is there, or was: what its place means for as long as the dataplane lives.
  * Written by the service thread before any worker knows of it, and never again. The control process
  * has places of its own (conf/listener.h): either may have begun with another list.
@@ -407,14 +422,6 @@ struct ctl_domain_place {
  * and places.
  */
 struct region {
-/*
- * What the kernel knows of the dataplane's process, see struct process_use. Written by the service
- * thread once a second, one by one.
- */
-struct ctl_process {
-	_Atomic uint64_t cpu_us, virtual_bytes, resident_bytes, fds, fds_max, threads;
-};
-
 	uint64_t magic;
 	uint32_t abi_version;
 	uint32_t n_workers;
@@ -435,6 +442,7 @@ struct ctl_process {
 	struct ctl_worker worker[CTL_WORKERS_MAX];
 	struct ctl_bugs bugs;
 	struct ctl_memory memory;
+	struct ctl_process process;
 	_Atomic uint32_t n_listener; /* places that are written */
 	struct ctl_listener listener[CTL_PLACES_MAX];
 	_Atomic uint32_t n_relay, n_domain; /* likewise */
@@ -460,7 +468,6 @@ static inline void *region_at(void *base, uint64_t size, uint64_t off, uint64_t 
  * place of the listener (region.listener), which gives local address, port and transport. conn and
  * conn_gen name a TCP or TLS connection of the worker the message came from, or a DTLS association,
  * of which conn has the bit CTL_CONN_DTLS; conn_gen is 0 for UDP.
-	struct ctl_process process;
  */
 #define CTL_CONN_DTLS UINT32_C(0x80000000)
 
@@ -1285,6 +1292,25 @@ struct evt_conn_gone {
 	struct ctl_conn conn;
 	uint16_t role; /* enum ctl_conn_role */
 	uint16_t why;  /* enum tcp_end */
+};
+
+enum ctl_joined { JOINED_BEGUN, JOINED_ENDED, JOINED_EVENTS };
+
+/* A client's connection was joined with a peer's, or a back end's; or the first of the two ended.
+ */
+struct evt_joined {
+	struct ctl_hdr hdr;
+	struct ctl_sid sid;	/* of the peer's allocation (RFC 6062); gen 0: it is of a service */
+	struct ctl_conn client; /* its name */
+	struct sock_addr from;	/* the client, */
+	struct sock_addr to;	/* and our address that it came to */
+	struct sock_addr own;	/* our address towards the other, */
+	struct sock_addr peer;	/* and the other's */
+	uint64_t passed[CTL_WAYS]; /* bytes */
+	uint32_t age_s;		   /* of the client's connection */
+	uint16_t what;		   /* enum ctl_joined */
+	uint16_t why; /* enum tcp_end, with JOINED_ENDED: of the one that ended first */
+	char service[CTL_NAME_MAX]; /* ""; it is of none, or that is gone */
 };
 
 /* Answered by CMD_PSK, or the handshake ends after tls.handshake-ms. */

@@ -286,7 +286,7 @@ static void on_spliced(struct worker *w, struct tcp_conn *c)
 	struct tcp_conn *from = tcp_find(w, *(struct ctl_conn *)tcp_data(c));
 
 	if (from)
-		splice_join(w, from, c, NULL);
+		splice_join(w, from, c, NULL, 0);
 }
 
 static const struct tcp_app out_app = { .name = "out",

@@ -41,7 +41,11 @@ struct record_use {
 struct record_alloc {
 	char user[RECORD_USER_MAX]; /* "": nobody knows yet */
 	struct sock_addr client, listener, relayed[2];
-	struct sock_addr peer; /* of a connection */
+	/* Of a connection: its other end, the allocation, and the service whose back end that is.
+	 */
+	struct sock_addr peer;
+	uint64_t allocation;	    /* 0: of none */
+	char service[CTL_NAME_MAX]; /* "": of none */
 	const char *transport, *relay_transport;
 	bool counted; /* what was relayed is known */
 	struct record_use to_peer, to_client;

@@ -127,7 +127,12 @@ static void put_alloc(struct line *l, const struct record_alloc *a)
 	char text[ADDR_STR_MAX];
 	bool first = true;
 
-	put_text(l, "user", a->user);
+	if (a->allocation)
+		l->at += sprintf(l->at, ",\"allocation\":\"%016" PRIx64 "\"", a->allocation);
+	if (a->service[0])
+		put_text(l, "service", a->service);
+	else
+		put_text(l, "user", a->user);
 	put_addr(l, "client", &a->client);
 	put_addr(l, "listener", &a->listener);
 	put_text(l, "transport", a->transport);

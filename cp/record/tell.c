@@ -46,6 +46,14 @@ static void contexts_update(struct server *s, struct tell *t)
 	t->contexts_over = look > 0;
 }
 
+static void conns_update(struct server *s, struct tell *t)
+{
+	const uint32_t n = due(s, tell_joined_places(s), t->conns_due);
+
+	t->conns_due += n;
+	t->conns_over = n && !tell_joined_some(s, &t->conn_at, n);
+}
+
 /* What keeps records from the file is told once, and its end. */
 static void error_log(struct server *s)
 {
@@ -88,7 +96,9 @@ void tell_turn(struct server *s)
 		allocs_update(s, t);
 	if (s->gateway && !t->contexts_over)
 		contexts_update(s, t);
-	if (t->allocs_over && (!s->gateway || t->contexts_over) &&
+	if (!t->conns_over)
+		conns_update(s, t);
+	if (t->allocs_over && t->conns_over && (!s->gateway || t->contexts_over) &&
 	    s->now_ms - t->since_ms >= round_ms)
 		*t = (struct tell){ .since_ms = s->now_ms, .ends = t->ends, .silent = t->silent };
 }

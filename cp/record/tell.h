@@ -23,10 +23,10 @@ struct tell_ends {
 
 /* Where the walks that make updates are. */
 struct tell {
-	uint64_t since_ms;		   /* this round began */
-	uint64_t allocs_due, contexts_due; /* looked at in it */
-	uint32_t alloc_at, context_at;
-	bool allocs_over, contexts_over;
+	uint64_t since_ms;			      /* this round began */
+	uint64_t allocs_due, contexts_due, conns_due; /* looked at in it */
+	uint32_t alloc_at, context_at, conn_at;
+	bool allocs_over, contexts_over, conns_over;
 	struct tell_ends ends;
 	bool silent; /* it was logged that no RADIUS server answers */
 };
@@ -38,8 +38,23 @@ void tell_close(struct server *s);
 /* Of an allocation as it is; reason of its end, or NULL. */
 void tell_alloc(struct server *s, const struct table_alloc *a, enum record_event event,
 		const char *reason);
-/* A connection of its with a peer (RFC 6062) begins to carry data. */
-void tell_connection(struct server *s, const struct table_alloc *a, const struct sock_addr *peer);
+/* Its name in records. */
+uint64_t tell_alloc_id(const struct server *s, const struct table_alloc *a);
+/*
+ * Fills in the user, and the allocation's name, of a session that may have ended just now. False:
+ * it is not known any more.
+ */
+bool tell_owner(const struct server *s, uint32_t worker, struct ctl_sid sid, struct record *r);
+
+/*
+ * ---- connections that the dataplane has joined (tell_joined.c): a client's with a peer's (RFC
+ * 6062), or with the back end of a service ----
+ */
+void tell_joined(struct server *s, uint32_t worker, const struct evt_joined *e);
+/* Updates of those in at most n places of the live table. False: that was its end. */
+bool tell_joined_some(struct server *s, uint32_t *place, uint32_t n);
+/* Places there are. */
+uint64_t tell_joined_places(const struct server *s);
 
 /* Ends that wait no more are told: once a turn. */
 void tell_ends(struct server *s);

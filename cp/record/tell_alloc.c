@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Records of allocations and of their connections. */
+/* Records of allocations. */
 #include "tell.h"
 
 #include "../session.h"
@@ -18,7 +18,7 @@ void tell_age(const struct server *s, struct record *r, uint32_t created)
 }
 
 /* The same for as long as it lives, also when a restart gives it another slot or worker. */
-static uint64_t alloc_id(const struct server *s, const struct table_alloc *a)
+uint64_t tell_alloc_id(const struct server *s, const struct table_alloc *a)
 {
 	static const struct siphash_key key = { { 0, 0 } }; /* nothing is kept from anybody by it */
 	struct {
@@ -40,7 +40,7 @@ static void alloc_fill(const struct server *s, const struct table_alloc *a, stru
 	struct record_alloc *to = &r->alloc;
 
 	tell_age(s, r, a->created);
-	r->id = alloc_id(s, a);
+	r->id = tell_alloc_id(s, a);
 	*to = (struct record_alloc){ .client = a->leg.client,
 				     .transport = "",
 				     .relay_transport = table_relays_tcp(a) ? "tcp" : "udp" };
@@ -96,6 +96,33 @@ static void end_count(const struct server *s, struct tell_end *e)
 	    u.bytes[CTL_TO_CLIENT] >= to->to_client.bytes)
 		to->to_client =
 		    (struct record_use){ u.packets[CTL_TO_CLIENT], u.bytes[CTL_TO_CLIENT] };
+}
+
+/* The newest first; one that was told stays where it is until another takes its place. */
+static const struct tell_end *end_of(const struct server *s, uint32_t worker, struct ctl_sid sid)
+{
+	const struct tell_ends *q = &s->tell.ends;
+
+	for (uint32_t i = 1; q->ring && i <= TELL_ENDS; i++) {
+		const struct tell_end *e = &q->ring[(q->head + q->n + TELL_ENDS - i) % TELL_ENDS];
+
+		if (e->sid.gen == sid.gen && e->sid.slot == sid.slot && e->worker == worker)
+			return e;
+	}
+	return NULL;
+}
+
+bool tell_owner(const struct server *s, uint32_t worker, struct ctl_sid sid, struct record *r)
+{
+	const struct table_alloc *a = table_find_sid(s->table, worker, sid);
+	const struct tell_end *e = a ? NULL : end_of(s, worker, sid);
+
+	if (!a && !e)
+		return false;
+	r->alloc.allocation = a ? tell_alloc_id(s, a) : e->record.id;
+	memcpy(r->alloc.user, a ? a->user : e->record.alloc.user,
+	       strnlen(a ? a->user : e->record.alloc.user, sizeof(r->alloc.user) - 1));
+	return true;
 }
 
 /* The oldest end that waits becomes a record. */
@@ -188,16 +215,5 @@ void tell_alloc(struct server *s, const struct table_alloc *a, enum record_event
 	if (event != RECORD_START)
 		alloc_use(s, a, &r->alloc);
 	r->reason = reason;
-	records_commit(s->records);
-}
-
-void tell_connection(struct server *s, const struct table_alloc *a, const struct sock_addr *peer)
-{
-	struct record *r = records_begin(s->records, RECORD_CONNECTION, RECORD_START);
-
-	if (!r)
-		return;
-	alloc_fill(s, a, r);
-	r->alloc.peer = *peer;
 	records_commit(s->records);
 }

@@ -76,7 +76,6 @@ void connection_bind_handle(struct server *s, struct request *r)
 	c.peer = e->conn;
 	c.peer_worker = e->worker;
 	c.sid = e->sid;
-	tell_connection(s, a, &e->peer);
 	pending_del(s->pending, e);
 	reply_begin(r);
 	r->reply.flags = SEND_HOLD;

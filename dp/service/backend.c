@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "backend.h"
 #include "sip_keepalive.h"
+#include "../relay/joined.h"
 #include "../snapshot.h"
 #include "../net/ip.h"
 #include "../net/neigh.h"
@@ -14,6 +15,7 @@ struct half {
 	/* As the service had them when the client chose it. */
 	enum config_crlf crlf;
 	enum config_proxy proxy;
+	uint16_t service; /* its id */
 };
 _Static_assert(sizeof(struct half) <= TCP_APP_DATA, "owner's bytes");
 
@@ -66,11 +68,29 @@ static bool backend_tell(struct worker *w, struct tcp_conn *c, const struct tcp_
 	return tcp_send_bytes(w, c, text, (uint32_t)wr_len(&out));
 }
 
+static struct joined_of service_of(struct worker *w, uint16_t id)
+{
+	const struct config_service *s = config_service_by_id(snapshot_conf(w->dp), id);
+
+	return (struct joined_of){ .service = s ? s->name : NULL };
+}
+
+static void service_over(struct worker *w, const struct splice_end *e)
+{
+	const struct joined_of of = service_of(w, e->tag);
+
+	joined_over(w, e, &of);
+}
+
+static const struct splice_ops service_ops = { .over = service_over };
+
 static void backend_established(struct worker *w, struct tcp_conn *c)
 {
 	const struct half *h = half_of(c);
 	enum config_crlf crlf = h->crlf;
 	struct tcp_conn *client = h->other;
+	const uint16_t id = h->service;
+	struct joined_of of;
 
 	if (!client)
 		return;
@@ -81,7 +101,9 @@ static void backend_established(struct worker *w, struct tcp_conn *c)
 	}
 	tcp_guest(w, client); /* who it is the back end will know, and not tell */
 	tcp_charge_with(w, c, client);
-	splice_join(w, client, c, NULL);
+	of = service_of(w, id);
+	splice_join(w, client, c, &service_ops, id);
+	joined_begun(w, client, c, &of);
 	if (crlf == CRLF_ANSWER)
 		keepalive_join(client, c);
 	count(w, CNT_TLS_SERVICE);
@@ -140,7 +162,7 @@ void backend_join(struct worker *w, struct tcp_conn *client, uint16_t service)
 		client_end(w, client);
 		return;
 	}
-	*half_of(c) = (struct half){ client, s->crlf, s->proxy };
+	*half_of(c) = (struct half){ client, s->crlf, s->proxy, service };
 	tcp_recv_pause(w, client, true);
 	tcp_app_timer(w, c, snapshot_conf(w->dp)->tcp.connect_timeout * 1000);
 }

@@ -17,14 +17,29 @@ enum { SPLICE_KEEP = 24 }; /* of the owner's bytes: still the joiner's */
 /* Moves what waits first at `from` on to `to`, and says how many bytes; 0: not now. tcp_pass(). */
 typedef uint32_t splice_pass_fn(struct worker *w, struct tcp_conn *from, struct tcp_conn *to);
 
+/* What a pair was and how it ended, for who joined it; both connections are still there. */
+struct splice_end {
+	struct tcp_conn *a, *b;	   /* as splice_join() had them */
+	uint64_t passed[CTL_WAYS]; /* bytes: from a to b, and back */
+	uint16_t tag;
+	enum tcp_end why; /* of the one that ended first */
+};
+
+/* The joiner's part. Any may be NULL, and so may all of it. */
+struct splice_ops {
+	void (*gone)(struct worker *w, struct tcp_conn *c); /* for each of the two as it ends */
+	/* Once, when the first of them does. */
+	void (*over)(struct worker *w, const struct splice_end *e);
+	uint32_t (*session)(struct tcp_conn *c); /* as of struct tcp_app */
+};
+
 /*
  * Joins a and b of this worker, which become splice_app's. Bytes already received go first. The
- * first SPLICE_KEEP of each one's owner's bytes stay as they are, for gone(), which is called for
- * each of the two as it ends, or may be NULL. Whether anybody vouches for them is the joiner's to
- * say (tcp_trust(), tcp_guest()).
+ * first SPLICE_KEEP of each one's owner's bytes stay as they are, for ops. Whether anybody vouches
+ * for them is the joiner's to say (tcp_trust(), tcp_guest()). tag: any number of the joiner's.
  */
 void splice_join(struct worker *w, struct tcp_conn *a, struct tcp_conn *b,
-		 void (*gone)(struct worker *w, struct tcp_conn *c));
+		 const struct splice_ops *ops, uint16_t tag);
 
 /*
  * What a joined connection receives is moved on by pass instead. The kept bytes of both are for it,

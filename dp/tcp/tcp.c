@@ -266,6 +266,9 @@ void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_
 	memset(i->tls_cert, 0, sizeof(i->tls_cert));
 	if (c->flags & CONN_LAYER)
 		c->layer_ops->info(c, i);
+	i->passed = i->joined = 0;
+	if (c->app && c->app->show)
+		c->app->show(w, (struct tcp_conn *)(uintptr_t)c, i);
 }
 
 void tcp_show(const struct worker *w, const struct tcp_conn *c)

@@ -55,6 +55,8 @@ struct tcp_app {
 	void (*spare)(struct worker *w, struct tcp_conn *c);
 	/* Slot of the session it serves, for display. NULL, or SLOT_NONE: none. */
 	uint32_t (*session)(struct tcp_conn *c);
+	/* For display: what its owner knows besides (passed, joined). NULL: nothing. */
+	void (*show)(const struct worker *w, struct tcp_conn *c, struct ctl_conn_info *i);
 	/* The last call: c is gone when it returns. The owner frees what it holds. */
 	void (*closed)(struct worker *w, struct tcp_conn *c, enum tcp_end why);
 };

@@ -7,6 +7,7 @@
 #include "../boundary.h"
 #include "../clock.h"
 #include "../dtls/dtls.h"
+#include "../relay/joined.h"
 #include "../tcp/splice.h"
 #include "../tx.h"
 #include "../use.h"
@@ -150,7 +151,8 @@ static void peer_conn_established(struct worker *w, struct tcp_conn *c)
 	/* Nothing is read before there is somebody to read it; the window is the bound. */
 	tcp_recv_pause(w, c, true);
 	/* A permitted peer must not take the connections, or the buffers, of all. */
-	if (!s || (!active && s->peers_waiting >= snapshot_conf(w->dp)->turn.connections_per_allocation)) {
+	if (!s || (!active &&
+		   s->peers_waiting >= snapshot_conf(w->dp)->turn.connections_per_allocation)) {
 		tcp_abort(w, c, TCP_END_CLOSED);
 		return;
 	}
@@ -307,6 +309,17 @@ static struct tcp_conn *peer_conn_waiting(struct worker *w, struct ctl_conn peer
 	return waits ? c : NULL;
 }
 
+static void pair_over(struct worker *w, const struct splice_end *e)
+{
+	joined_over(w, e, &(struct joined_of){ .sid = peer_conn_of(e->a)->sid });
+}
+
+static const struct splice_ops pair_ops = {
+	.gone = peer_conn_unlink,
+	.over = pair_over,
+	.session = peer_conn_session_slot,
+};
+
 /* Both end with the session from here on; each leaves its list as it ends. */
 static void pair_join(struct worker *w, struct tcp_conn *client, struct ctl_conn peer,
 		      struct ctl_sid sid)
@@ -326,9 +339,10 @@ static void pair_join(struct worker *w, struct tcp_conn *client, struct ctl_conn
 	tcp_trust(w, c, true);
 	tcp_charge(w, client, s->user);
 	tcp_charge_with(w, c, client);
-	splice_join(w, client, c, peer_conn_unlink);
+	splice_join(w, client, c, &pair_ops, 0);
 	splice_pass_by(client, pass_to_peer);
 	splice_pass_by(c, pass_to_client);
+	joined_begun(w, client, c, &(struct joined_of){ .sid = sid });
 }
 
 static void pair_abandon(struct worker *w, struct ctl_conn peer, struct ctl_sid sid)
@@ -428,8 +442,8 @@ bool peer_conn_join(struct worker *w, const struct cmd_join *cmd)
 	*(struct peer_conn_move *)tcp_data(c) =
 	    (struct peer_conn_move){ .peer = cmd->peer,
 				     .sid = cmd->sid,
-				     .until_ms =
-					 (uint32_t)w->now_ms + snapshot_conf(w->dp)->tcp.bind_timeout * 1000,
+				     .until_ms = (uint32_t)w->now_ms +
+						 snapshot_conf(w->dp)->tcp.bind_timeout * 1000,
 				     .to = (uint16_t)cmd->peer_worker };
 	tcp_app_timer(w, c, 0);
 	move_try(w, c);

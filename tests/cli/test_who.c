@@ -80,33 +80,39 @@ static void times(void **state)
 	"\",\"client\":\"10.1.0.2:40000\",\"relayed\":[" relayed                              \
 	"],\"relay_transport\":\"udp\"" more "}\n"
 #define STARTED(minute) ",\"started\":\"2026-11-24T12:" minute ":00.000Z\",\"duration_s\":60"
+#define CONN(minute, event, id, whose, relayed, more)                                              \
+	AT(minute)                                                                                 \
+	",\"type\":\"connection\",\"event\":\"" event "\",\"id\":\"" id "\"" whose                 \
+	",\"client\":\"10.1.0.2:40001\",\"relayed\":[" relayed "],\"peer\":\"10.2.0.2:5060\"" more \
+	"}\n"
+#define END_RESET ",\"reason\":\"reset\""
 #define END ",\"reason\":\"expired\""
 #define PORT "\"10.2.0.1:53211\""
 
 static const char records[] = ALLOC("01", "start", "0a", "anne", PORT,
 				    "") ALLOC("01", "start", "0b", "other", "\"10.2.0.1:5321\"", "")
-    AT("02") ",\"type\":\"connection\",\"event\":\"start\",\"id\":\"0a\",\"relayed\":[" PORT
-	     "]}\n" ALLOC(
-		 "04", "end", "0a", "anne", PORT,
-		 STARTED("01")
-		     END) "half a line " PORT
-			  "\n" AT("05") ",\"type\":\"lost\",\"lost\":7}\n" ALLOC(
-			      "06", "update", "0c", "", PORT, STARTED("05"))
-			      ALLOC("07", "update", "0c", "bert",
-				    PORT ","
-					 "\"[fd00:2::1]:9\"",
-				    STARTED("05"))
-				  AT("08") ",\"type\":\"context\",\"event\":\"start\",\"id\":"
-					   "\"0d\",\"call\":\"c1\",\"media\":0,"
-					   "\"a\":{\"transport\":\"udp\",\"local\":\"10.1.0.1:"
-					   "20000\",\"remote\":\"10.1.0.2:4000\"},"
-					   "\"b\":{\"transport\":\"udp\",\"local\":\"10.2.0.1:"
-					   "20000\",\"local_rtcp\":\"10.2.0.1:20001\","
-					   "\"remote\":\"10.2.0.2:4000\"}}\n" AT(
-					       "09") ",\"type\":\"context\",\"event\":\"update\","
-						     "\"id\":\"0d\",\"call\":\"c1\",\"media\":0,"
-						     "\"a\":{\"transport\":\"udp\",\"local\":\"10."
-						     "1.0.1:20000\"}" STARTED("08") "}\n";
+    CONN("02", "start", "1a", ",\"allocation\":\"0a\",\"user\":\"anne\"", PORT, "")
+	CONN("03", "end", "1a", ",\"allocation\":\"0a\",\"user\":\"anne\"", PORT,
+	     STARTED("02") END_RESET) CONN("03", "start", "1b", ",\"service\":\"sip\"",
+					   "\"10.2.0.9:40123\"", "")
+	    ALLOC("04", "end", "0a", "anne", PORT, STARTED("01") END) "half a line " PORT "\n" AT(
+		"05") ",\"type\":\"lost\",\"lost\":7}\n" ALLOC("06", "update", "0c", "", PORT,
+							       STARTED("05"))
+		ALLOC("07", "update", "0c", "bert",
+		      PORT ","
+			   "\"[fd00:2::1]:9\"",
+		      STARTED("05"))
+		    AT("08") ",\"type\":\"context\",\"event\":\"start\",\"id\":"
+			     "\"0d\",\"call\":\"c1\",\"media\":0,"
+			     "\"a\":{\"transport\":\"udp\",\"local\":\"10.1.0.1:"
+			     "20000\",\"remote\":\"10.1.0.2:4000\"},"
+			     "\"b\":{\"transport\":\"udp\",\"local\":\"10.2.0.1:"
+			     "20000\",\"local_rtcp\":\"10.2.0.1:20001\","
+			     "\"remote\":\"10.2.0.2:4000\"}}\n" AT(
+				 "09") ",\"type\":\"context\",\"event\":\"update\","
+				       "\"id\":\"0d\",\"call\":\"c1\",\"media\":0,"
+				       "\"a\":{\"transport\":\"udp\",\"local\":\"10."
+				       "1.0.1:20000\"}" STARTED("08") "}\n";
 
 /* Who had addr at a time, NULL: ever; files are one after the other. */
 static json_t *ask(const char *addr, const char *when, const char *const *file, size_t n)
@@ -141,7 +147,9 @@ static void expect(const char *addr, const char *when, const char *holders, int 
 	json_array_foreach(json_object_get(r, "holders"), i, h)
 	{
 		const char *user = json_string_value(json_object_get(h, "user"));
-		const char *call = json_string_value(json_object_get(h, "call"));
+		const char *service = json_string_value(json_object_get(h, "service"));
+		const char *call =
+		    service ? service : json_string_value(json_object_get(h, "call"));
 		const char *until = json_string_value(json_object_get(h, "until"));
 		const char *reason = json_string_value(json_object_get(h, "reason"));
 
@@ -181,15 +189,17 @@ static void relayed(void **state)
 static void holders(void **state)
 {
 	(void)state;
-	expect("10.2.0.1:53211", NULL, "anne:01-04(expired) bert:05-..()", 7);
-	expect("10.2.0.1:53211", "12:03", "anne:01-04(expired)", 0);
+	expect("10.2.0.1:53211", NULL, "anne:01-04(expired) anne:02-03(reset) bert:05-..()", 7);
+	expect("10.2.0.1:53211", "12:03", "anne:01-04(expired) anne:02-03(reset)", 0);
+	expect("10.2.0.1:53211", "12:01", "anne:01-04(expired)", 0);
+	expect("10.2.0.9:40123", "12:09", "sip:03-..()", 0); /* a back end asks */
 	expect("10.2.0.1:53211", "12:04", "anne:01-04(expired)", 7);
 	expect("10.2.0.1:53211", "12:04:01", "", 7);
 	expect("10.2.0.1:53211", "12:00", "", 0);
 	expect("10.2.0.1:53211", "12:30", "bert:05-..()", 0);
 	expect("[fd00:2::1]:9", NULL, "bert:05-..()", 7);
 	expect("10.2.0.1:5321", NULL, "other:01-..()", 7);
-	expect("10.2.0.1", "12:02", "anne:01-04(expired) other:01-..()", 0);
+	expect("10.2.0.1", "12:02", "anne:01-04(expired) other:01-..() anne:02-03(reset)", 0);
 	expect("10.1.0.2:40000", NULL, "", 7); /* a client's address is none of ours */
 	expect("10.2.0.1:20001", NULL, "c1:08-09(moved)", 7);
 	expect("10.1.0.1:20000", NULL, "c1:08-..()", 7);

@@ -7,6 +7,7 @@
  * the attempt; afterwards FIN and RST pass as between any two that are joined.
  */
 #include "tests/world/unit.h"
+#include "tests/world/control.h"
 #include "tests/world/gate_world.h"
 #include "dp/service/backend.h"
 #include "lib/proxy_header.h"
@@ -93,6 +94,47 @@ static void over_ipv6(void **state)
 {
 	(void)state;
 	bytes_pass("fd00:2::2");
+}
+
+/* A record says who came to the back end from that port of ours, and what passed. */
+static void it_is_told(void **state)
+{
+	struct sock_addr backend = at("10.2.0.2", 5060), own;
+	const struct evt_joined *e;
+	struct ctl_conn client;
+
+	(void)state;
+	while (world_evt(0))
+		;
+	strcpy(world.conf.service[0].name, "sip");
+	gate_listen("10.2.0.2");
+	gate_connect();
+	e = world_evt(0);
+	assert_non_null(e);
+	assert_int_equal(e->hdr.type, EVT_JOINED);
+	assert_int_equal(e->what, JOINED_BEGUN);
+	assert_int_equal(e->sid.gen, 0);
+	assert_string_equal(e->service, "sip");
+	assert_true(sock_addr_eq(&e->from, &gate_client->addr));
+	assert_true(sock_addr_eq(&e->to, &gate_client->us));
+	assert_true(sock_addr_eq(&e->own, &gate_backend->us));
+	assert_true(sock_addr_eq(&e->peer, &backend));
+	own = e->own;
+	client = e->client;
+	gate_say(gate_client, "hello");
+	gate_say(gate_backend, "welcome");
+	gate_close();
+	e = world_evt(0);
+	assert_non_null(e);
+	assert_int_equal(e->hdr.type, EVT_JOINED);
+	assert_int_equal(e->what, JOINED_ENDED);
+	assert_memory_equal(&e->client, &client, sizeof(client));
+	assert_true(sock_addr_eq(&e->own, &own));
+	assert_string_equal(e->service, "sip");
+	assert_int_equal(e->passed[CTL_TO_PEER], 5);
+	assert_int_equal(e->passed[CTL_TO_CLIENT], 7);
+	assert_int_equal(e->why, TCP_END_DONE);
+	assert_null(world_evt(0));
 }
 
 /* By a gateway: from the address of the gateway's subnet, of several that the port has. */
@@ -330,6 +372,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(over_ipv4),
 		T(over_ipv6),
+		T(it_is_told),
 		T(over_a_gateway),
 		T(the_client_is_told),
 		T(the_client_cannot_be_told),

@@ -50,6 +50,19 @@ static void on_gone(struct worker *w, struct tcp_conn *c)
 	kept[0] ^= *(uint64_t *)tcp_data(c);
 }
 
+/* Once a pair, whoever ends first. */
+static struct splice_end over;
+static int overs;
+
+static void on_over(struct worker *w, const struct splice_end *e)
+{
+	(void)w;
+	over = *e;
+	overs++;
+}
+
+static const struct splice_ops ops = { .gone = on_gone, .over = on_over };
+
 /* ---- a pair: host 0 on the client's side, host 1 on the peer's ---- */
 
 static struct host *h[2];
@@ -86,7 +99,8 @@ static void join(void)
 {
 	*(uint64_t *)tcp_data(conn[0]) = 0x1111;
 	*(uint64_t *)tcp_data(conn[1]) = 0x2222;
-	splice_join(world.w, conn[0], conn[1], on_gone);
+	overs = 0;
+	splice_join(world.w, conn[0], conn[1], &ops, 7);
 	hosts_run();
 }
 
@@ -113,6 +127,9 @@ static int teardown(void **state)
 	assert_int_equal(world.w->tcp->conns, 0);
 	assert_int_equal(held(), 0);
 	assert_int_equal(gone, 2);
+	assert_int_equal(overs, 1);
+	assert_int_equal(over.tag, 7);
+	assert_true(over.a == conn[0] && over.b == conn[1]);
 	assert_int_equal(kept[0], 0x3333); /* each had its own bytes */
 	world_stop();
 	return 0;
@@ -145,6 +162,9 @@ static void bytes_pass_both_ways(void **state)
 	assert_int_equal(world_count(0, CNT_TCP_SPLICE_BYTES), 1777777);
 	close_both();
 	hosts_pass_ms(3000);
+	assert_int_equal(over.passed[CTL_TO_PEER], 1000000);
+	assert_int_equal(over.passed[CTL_TO_CLIENT], 777777);
+	assert_int_equal(over.why, TCP_END_DONE);
 	assert_int_equal(ends(TCP_END_DONE), 2);
 }
 
@@ -280,6 +300,7 @@ static void reset_passes(int from)
 	hosts_run();
 	host_rst(h[from]);
 	assert_true(h[!from]->rst);
+	assert_int_equal(over.why, TCP_END_RESET);
 	assert_int_equal(ends(TCP_END_RESET), 1);
 	assert_int_equal(ends(TCP_END_PARTNER), 1);
 }

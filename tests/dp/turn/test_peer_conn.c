@@ -8,6 +8,7 @@
 #include "tests/world/unit.h"
 #include "tests/world/control.h"
 #include "tests/world/tcp_host.h"
+#include "dp/boundary.h"
 #include "dp/tcp/accounts.h"
 #include "dp/tcp/conn.h"
 #include "dp/tcp/ledger.h"
@@ -168,16 +169,36 @@ static bool connect_to(const struct sock_addr *to)
 	return cmd(0, CMD_CONNECT, &c, sizeof(c));
 }
 
+/* Of joined connections, apart from all else that is told: the last of each kind, and how many. */
+static struct {
+	struct evt_joined last[JOINED_EVENTS];
+	int n[JOINED_EVENTS];
+} told_joined;
+
+/* The next event that is about nothing joined, or NULL. */
+static const void *event(uint16_t on)
+{
+	const union ctl_evt *e;
+
+	while ((e = world_evt(on)) && e->hdr.type == EVT_JOINED) {
+		assert_int_equal(e->hdr.len, sizeof(e->joined));
+		assert_in_range(e->joined.what, 0, JOINED_EVENTS - 1);
+		told_joined.last[e->joined.what] = e->joined;
+		told_joined.n[e->joined.what]++;
+	}
+	return e;
+}
+
 static void no_event(void)
 {
-	assert_null(world_evt(0));
+	assert_null(event(0));
 }
 
 /* The next event is this one, of our session and peer. */
 static struct ctl_conn expect(enum ctl_evt_type type, uint32_t seq, const struct sock_addr *from,
 			      enum tcp_end why)
 {
-	const struct evt_peer_conn *e = world_evt(0);
+	const struct evt_peer_conn *e = event(0);
 
 	assert_non_null(e);
 	assert_int_equal(e->hdr.type, type);
@@ -196,7 +217,7 @@ static struct ctl_conn expect(enum ctl_evt_type type, uint32_t seq, const struct
 
 static void expect_gone(struct ctl_conn conn, enum tcp_end why)
 {
-	const struct evt_conn_gone *e = world_evt(0);
+	const struct evt_conn_gone *e = event(0);
 
 	assert_non_null(e);
 	assert_int_equal(e->hdr.type, EVT_CONN_GONE);
@@ -1147,6 +1168,77 @@ static void bytes_of_a_pair(void **state)
 	assert_int_equal(u->bytes[CTL_TO_PEER] & 0xffff, GEN & 0xffff);
 }
 
+/*
+ * Records of who spoke with whom are made of it: both ends and ours between them, whose allocation,
+ * and at the end what passed and why. The live table shows the same meanwhile.
+ */
+static void told_of_a_pair(void **state)
+{
+	const struct evt_joined *e = &told_joined.last[JOINED_BEGUN];
+	struct ctl_conn_info row = { 0 }, other = { 0 };
+	struct ctl_conn c = attempted();
+	struct sock_addr us = at("10.1.0.1", 3478), own = at("10.2.0.1", RELAY_PORT);
+
+	(void)state;
+	memset(&told_joined, 0, sizeof(told_joined));
+	client_in();
+	assert_true(join_with(c));
+	no_event();
+	assert_int_equal(told_joined.n[JOINED_BEGUN], 1);
+	assert_int_equal(e->sid.slot, SLOT);
+	assert_int_equal(e->sid.gen, GEN);
+	assert_true(sock_addr_eq(&e->from, &client_addr));
+	assert_true(sock_addr_eq(&e->to, &us));
+	assert_true(sock_addr_eq(&e->own, &own));
+	assert_true(sock_addr_eq(&e->peer, &peer_addr));
+	assert_int_equal(e->passed[CTL_TO_PEER] | e->passed[CTL_TO_CLIENT], 0);
+	assert_string_equal(e->service, "");
+	streams_pass();
+	tcp_info(world.w, tcp_find(world.w, e->client), &row);
+	tcp_info(world.w, tcp_find(world.w, c), &other);
+	assert_int_equal(row.joined, 1 + c.idx);
+	assert_int_equal(row.passed, client->to_send);
+	assert_int_equal(other.joined, 0);
+	assert_int_equal(other.passed, peer->to_send);
+	assert_int_equal(row.session, SLOT);
+	assert_int_equal(other.session, SLOT);
+	hosts_pass_ms(5000);
+	host_rst(peer);
+	no_event();
+	assert_int_equal(told_joined.n[JOINED_ENDED], 1);
+	e = &told_joined.last[JOINED_ENDED];
+	assert_memory_equal(&e->client, &told_joined.last[JOINED_BEGUN].client, sizeof(e->client));
+	assert_true(sock_addr_eq(&e->from, &client_addr));
+	assert_true(sock_addr_eq(&e->peer, &peer_addr));
+	assert_int_equal(e->sid.gen, GEN);
+	assert_int_equal(e->passed[CTL_TO_PEER], client->to_send);
+	assert_int_equal(e->passed[CTL_TO_CLIENT], peer->to_send);
+	assert_int_equal(e->why, TCP_END_RESET);
+	assert_in_range(e->age_s, 5, 7);
+}
+
+/* A full ring costs a record, no connection. */
+static void nobody_listens(void **state)
+{
+	struct ctl_conn c = attempted();
+
+	(void)state;
+	memset(&told_joined, 0, sizeof(told_joined));
+	client_in();
+	while (evt_slot(world.w))
+		evt_publish(world.w);
+	assert_true(join_with(c));
+	streams_pass();
+	assert_int_equal(world_count(0, CNT_TCP_JOINED_UNTOLD), 1);
+	while (world_evt(0))
+		;
+	client->fin = peer->fin = true;
+	hosts_pass_ms(3000);
+	no_event();
+	assert_int_equal(told_joined.n[JOINED_ENDED], 1);
+	assert_int_equal(world_count(0, CNT_TCP_JOINED_UNTOLD), 1);
+}
+
 /* In order: what was sent before must arrive. */
 static void close_of_a_clients(void **state)
 {
@@ -1234,6 +1326,8 @@ int main(void)
 		T2(close_of_a_pair),
 		T(close_of_a_clients),
 		T(bytes_of_a_pair),
+		T(told_of_a_pair),
+		T(nobody_listens),
 		T2(bytes_of_a_pair),
 		T(kill_of_a_clients),
 	};

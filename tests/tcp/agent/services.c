@@ -80,7 +80,7 @@ static void proxy_out_open(struct worker *w, struct tcp_conn *c)
 	struct tcp_conn *in = tcp_find(w, ((const struct proxied *)tcp_data(c))->other);
 
 	if (in)
-		splice_join(w, in, c, NULL);
+		splice_join(w, in, c, NULL, 0);
 	else
 		tcp_abort(w, c, TCP_END_PARTNER);
 }

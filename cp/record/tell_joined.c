@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Records of joined connections. The dataplane tells when two are joined and when that is over;
+ * what is between is read from its live table, so a control process that was started anew goes on
+ * with all that it finds there.
+ */
+#include "tell.h"
+
+#include "../server.h"
+#include "records.h"
+
+#include <string.h>
+
+enum { SEQ_TRIES = 16 }; /* a writer needs a tenth of a microsecond */
+
+/* The same for as long as the client's connection lives. */
+static uint64_t joined_id(const struct server *s, uint32_t worker, struct ctl_conn client)
+{
+	static const struct siphash_key key = { { 0, 0 } }; /* nothing is kept from anybody by it */
+	const struct {
+		uint64_t generation;
+		uint32_t worker, idx, gen, pad;
+	} of = { dplink_generation(s->link), worker, client.idx, client.gen, 0 };
+
+	return siphash(&key, &of, sizeof(of));
+}
+
+/* By which transport a client comes to an address of ours. */
+static const char *transport_of(const struct server *s, const struct sock_addr *to)
+{
+	for (uint16_t i = 0; i < listener_places(s->conf); i++) {
+		const struct listener_place l = listener_place(s->conf, i);
+
+		if (sock_addr_eq(&l.addr, to) && l.transport != TRANSPORT_UDP)
+			return config_transport_name[l.transport];
+	}
+	return "tcp";
+}
+
+/* What start, update and end have alike. */
+struct pair {
+	struct ctl_conn client;
+	struct sock_addr from, to, own, peer;
+	uint32_t age_s;
+};
+
+static void pair_fill(const struct server *s, uint32_t worker, const struct pair *p,
+		      struct record *r)
+{
+	const uint32_t now = server_now(s);
+
+	tell_age(s, r, now > p->age_s ? now - p->age_s : 0);
+	r->id = joined_id(s, worker, p->client);
+	r->alloc = (struct record_alloc){ .client = p->from,
+					  .listener = p->to,
+					  .relayed = { p->own },
+					  .peer = p->peer,
+					  .transport = transport_of(s, &p->to),
+					  .relay_transport = "tcp" };
+}
+
+static void pair_use(struct record *r, uint64_t to_peer, uint64_t to_client)
+{
+	r->alloc.counted = true;
+	r->alloc.to_peer.bytes = to_peer;
+	r->alloc.to_client.bytes = to_client;
+}
+
+void tell_joined(struct server *s, uint32_t worker, const struct evt_joined *e)
+{
+	const bool ends = e->what == JOINED_ENDED;
+	const struct pair p = { e->client, e->from, e->to, e->own, e->peer, e->age_s };
+	struct record *r =
+	    records_begin(s->records, RECORD_CONNECTION, ends ? RECORD_END : RECORD_START);
+
+	if (!r)
+		return;
+	pair_fill(s, worker, &p, r);
+	if (e->sid.gen)
+		tell_owner(s, worker, e->sid, r);
+	else
+		memcpy(r->alloc.service, e->service,
+		       strnlen(e->service, sizeof(r->alloc.service) - 1));
+	if (ends) {
+		pair_use(r, e->passed[CTL_TO_PEER], e->passed[CTL_TO_CLIENT]);
+		r->reason = tcp_end_desc[e->why].name;
+	}
+	records_commit(s->records);
+}
+
+/* ---- updates ---- */
+
+static bool row_read(const struct dplink *l, uint32_t worker, uint32_t idx,
+		     struct ctl_conn_info *out)
+{
+	uint32_t n;
+	const struct ctl_conn_info *c = dplink_conns(l, worker, &n);
+
+	for (int i = 0; c && idx < n && i < SEQ_TRIES; i++) {
+		const uint32_t seq = atomic_load_explicit(&c[idx].seq, memory_order_acquire);
+
+		if (seq & 1)
+			continue;
+		memcpy(out, &c[idx], sizeof(*out));
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&c[idx].seq, memory_order_relaxed) == seq)
+			return out->gen != 0;
+	}
+	return false;
+}
+
+/* The row of a client's connection that is joined, and of the other. */
+static void row_update(struct server *s, uint32_t worker, uint32_t idx,
+		       const struct ctl_conn_info *c, const struct ctl_conn_info *other)
+{
+	const struct pair p = { { idx, c->gen }, c->remote,	c->local,
+				other->local,	 other->remote, c->age_s };
+	const struct table_alloc *a = NULL;
+	struct record *r = records_begin(s->records, RECORD_CONNECTION, RECORD_UPDATE);
+
+	if (!r)
+		return;
+	pair_fill(s, worker, &p, r);
+	if (c->session < s->conf->dataplane.sessions)
+		a = table_at_slot(s->table, worker, c->session);
+	if (a)
+		tell_owner(s, worker, a->sid, r);
+	pair_use(r, c->passed, other->passed);
+	records_commit(s->records);
+}
+
+static void row_look(struct server *s, uint32_t worker, uint32_t idx)
+{
+	struct ctl_conn_info c, other;
+
+	if (row_read(s->link, worker, idx, &c) && c.joined &&
+	    row_read(s->link, worker, c.joined - 1, &other) && !other.joined &&
+	    other.role == CONN_DATA && other.session == c.session)
+		row_update(s, worker, idx, &c, &other);
+}
+
+uint64_t tell_joined_places(const struct server *s)
+{
+	return (uint64_t)dplink_n_workers(s->link) * s->conf->tcp.connections;
+}
+
+bool tell_joined_some(struct server *s, uint32_t *place, uint32_t n)
+{
+	const uint64_t all = tell_joined_places(s);
+
+	for (; n && *place < all; n--, ++*place)
+		row_look(s, *place / s->conf->tcp.connections, *place % s->conf->tcp.connections);
+	return *place < all;
+}
