@@ -42,6 +42,7 @@ class Chart {
 		const axis = el("p", undefined, "axis"), figure = el("figure", undefined, "chart");
 		axis.setAttribute("aria-hidden", "true");
 		axis.append(this.from, el("span", "now"));
+		figure.setAttribute("aria-label", title);
 		figure.append(el("h3", title), this.now, this.slider, axis);
 		this.figure = figure;
 		this.slider.addEventListener("keydown", (e) => this.key(e));

@@ -47,8 +47,10 @@ function gained(now, was, seconds) {
 	return was === undefined || seconds <= 0 ? null : (now >= was ? now - was : now) / seconds;
 }
 
-function meter(share) {
+// what: for a screen reader.
+function meter(share, what) {
 	const m = el("meter");
+	m.setAttribute("aria-label", what);
 	m.max = 1;
 	m.low = 0.7;
 	m.high = 0.9;
@@ -60,7 +62,7 @@ function meter(share) {
 function tile(title, n, max) {
 	const t = el("div", undefined, "tile"), p = el("p", count(n));
 	p.append(el("small", ` of ${count(max)}`));
-	t.append(el("h3", title), p, meter(max > 0 ? n / max : 0));
+	t.append(el("h3", title), p, meter(max > 0 ? n / max : 0, `${title}, of all there may be`));
 	return t;
 }
 
@@ -98,7 +100,7 @@ function worker(w, i, was, seconds) {
 		[rate(dropped), dropped > 0 ? "warn" : ""], [count(w.sessions)], [count(w.connections)],
 		[count(w.contexts)]]);
 	if (load !== null)
-		tr.children[2].append(meter(load));
+		tr.children[2].append(meter(load, `load of worker ${i}`));
 	return tr;
 }
 
@@ -129,7 +131,7 @@ function relay(r) {
 	const uses = [r.turn ? "TURN" : "", r.realm ? `realm ${r.realm}` : ""].filter((t) => t).join(", ");
 	const tr = row([[r.address, "text address"], [`${(100 * taken).toFixed(0)} %`, "load"], [count(r.used)],
 		[count(r.resting)], [`${r.port_min}–${r.port_max}`], [uses, "text names"]]);
-	tr.children[1].append(meter(taken));
+	tr.children[1].append(meter(taken, `ports taken of ${r.address}`));
 	return tr;
 }
 
@@ -139,7 +141,8 @@ function certificate(c) {
 			[c.error, "text names bad"], ["", "text"]]);
 	const ends = new Date(1000 * c.not_after).toISOString().slice(0, 10);
 	const over = c.days_left < 0, color = over ? "bad" : c.days_left < DAYS_WARN ? "warn" : "";
-	const days = over ? `ended ${count(-c.days_left)} d ago` : count(c.days_left);
+	const ago = -c.days_left - 1; // days_left is rounded down
+	const days = !over ? count(c.days_left) : ago ? `ended ${count(ago)} d ago` : "ended today";
 	return row([[c.domain, "text"], [days, color], [ends, `text ${color}`],
 		[c.names.join(" ") || c.subject, "text names"], [c.type, "text"]]);
 }
@@ -148,10 +151,17 @@ function rows(id, list, columns, without) {
 	at(id).replaceChildren(...(list.length ? list : [nothing(columns, without)]));
 }
 
+// A name breaks behind its underscores, where there is no room, and is copied as it is.
+function breaks(td) {
+	td.replaceChildren(...td.textContent.split(/(?<=_)/).flatMap((part) => [part, el("wbr")]).slice(0, -1));
+}
+
 function drop(d, was, seconds) {
 	const r = was ? gained(d.total, was.get(d.name) ?? 0, seconds) : null;
 	const color = d.severity === "error" ? "bad" : d.severity === "warn" ? "warn" : "";
-	return row([[d.name, "text"], [d.severity, `text ${color}`], [count(d.total)], [rate(r)], [d.help, "text"]]);
+	const tr = row([[d.name, "text"], [d.severity, `text ${color}`], [count(d.total)], [rate(r)], [d.help, "text"]]);
+	breaks(tr.firstChild);
+	return tr;
 }
 
 // Pairs of words and numbers; those that are 0 only where they are `always` of interest.

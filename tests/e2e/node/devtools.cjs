@@ -45,18 +45,27 @@ class Browser {
 		return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }));
 	}
 
-	// A page of a file: cameras are for secure contexts.
-	async page(file) {
+	// A session with a page that is still empty.
+	async session() {
 		const { targetId } = await this.call("Target.createTarget", { url: "about:blank" });
-		const { sessionId } = await this.call("Target.attachToTarget", { targetId, flatten: true });
-		await this.call("Page.navigate", { url: "file://" + file }, sessionId);
-		const page = async (expression) => {
+		return (await this.call("Target.attachToTarget", { targetId, flatten: true })).sessionId;
+	}
+
+	// What evaluates expressions in the page of a session.
+	evaluator(sessionId) {
+		return async (expression) => {
 			const { result, exceptionDetails } = await this.call("Runtime.evaluate",
 				{ expression, awaitPromise: true, returnByValue: true, userGesture: true }, sessionId);
 			if (exceptionDetails)
 				throw new Error(exceptionDetails.exception ? exceptionDetails.exception.description : exceptionDetails.text);
 			return result.value;
 		};
+	}
+
+	// A page of a file: cameras are for secure contexts.
+	async page(file) {
+		const sessionId = await this.session(), page = this.evaluator(sessionId);
+		await this.call("Page.navigate", { url: "file://" + file }, sessionId);
 		await until("the page", async () => page(`location.protocol === "file:" && document.readyState === "complete"`));
 		return page;
 	}
