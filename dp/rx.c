@@ -368,8 +368,11 @@ uint32_t rx_ports(struct worker *w)
 			continue;
 		n = rte_eth_rx_burst(port->id, w->id, m, BURST);
 		batch_count(w->counters->rx_burst, n);
-		if (n == 0)
+		if (n == 0) {
+			w->polled_none |= 1u << i;
 			continue;
+		}
+		w->polled_some |= 1u << i;
 		count_add(w, CNT_RX, n);
 		stage_end(w, STAGE_RX, n);
 		if (unlikely(port->next))

@@ -145,6 +145,8 @@ struct worker {
 	struct boundary boundary;
 	struct dtls_worker *dtls; /* NULL: no listener is of DTLS */
 	struct ipsec *ipsec;	  /* NULL: no address has IPsec */
+	/* Ports that had frames, or none, as they were polled: rx.c writes, tcp/credit.h reads. */
+	uint32_t polled_some, polled_none;
 	uint32_t snapshot; /* number of the one in force at the last look: worker_snapshot() */
 
 	/* A line of its own: workers that put packets into their rings to this one, which takes it.

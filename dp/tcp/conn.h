@@ -21,8 +21,9 @@
  *   move.c     to another worker             splice.c    two connections joined
  *   ledger.c   who holds how many buffers    places.c    who has how many connections
  *   pressure.c who pays when they are short  accounts.c  users and sources, and what they hold
- *   isn.c      numbers that cannot be guessed
+ *   isn.c      numbers that cannot be guessed credit.c  what all may have under way to us
  */
+#include "credit.h"
 #include "queue.h"
 #include "tcp.h"
 #include "wire.h"
@@ -45,6 +46,7 @@ enum {
 	TCP_RTO_LOST_SYN_MS = 3000, /* 5.7 */
 	TCP_DELACK_MS = 40,	    /* RFC 9293 3.8.6.3: below 500 */
 	TCP_INITIAL_WINDOW = 10,    /* segments, RFC 6928 */
+	TCP_FIRST_WINDOW = 32768,   /* bytes that a handshake offers: twice as many */
 	TCP_DUPTHRESH = 3,
 	TCP_PMTU_MIN_V4 = 576, /* less is believed of no path (RFC 1191 says 68) */
 	TCP_PMTU_MIN_V6 = 1280,
@@ -169,10 +171,13 @@ struct tcp_conn {
 	uint32_t tlp_end;   /* RFC 8985 7.1 */
 	uint32_t dsack_seq; /* dsack_round ends when it is acknowledged */
 	uint16_t reo_wnd_mult;
-	uint8_t reo_wnd_persist, reordering_seen, dsack_round, rexmit_mode;
-	bool tlp_rexmit;
-	uint8_t rto_count; /* in a row, without progress */
-	uint8_t dup_acks;  /* in a row; those that SACK something count, too */
+	uint8_t reo_wnd_persist, dsack_round, rexmit_mode;
+	bool reordering_seen : 1;
+	bool tlp_rexmit : 1;
+	uint8_t credit : 3;	   /* enum credit_state */
+	uint8_t credit_period : 5; /* in which it was given, modulo 32 */
+	uint8_t rto_count;	   /* in a row, without progress */
+	uint8_t dup_acks;	   /* in a row; those that SACK something count, too */
 	uint8_t keepalive_count;
 	uint8_t syn_count;
 	uint8_t persist_count;
@@ -316,6 +321,7 @@ struct tcp {
 	uint64_t tx_ms;			 /* when halvings were last taken back */
 	uint32_t held;			 /* packet buffers */
 	struct ledger ledger;
+	struct credit credit;
 	struct places places[TCP_TABLES];
 	struct accounts accounts;
 	uint32_t info_at;			     /* next connection shown in the region */

@@ -476,6 +476,7 @@ static void data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 		reorder_take(w, c);
 		c->flags |= CONN_ACK_NOW;
 	}
+	credit_used(w, c, c->rcv_nxt - before);
 	c->rx_bytes += c->rcv_nxt - before;
 	count_add(w, CNT_TCP_RX_BYTES, c->rcv_nxt - before);
 	c->flags |= conn_tells(c);

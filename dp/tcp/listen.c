@@ -60,7 +60,7 @@ void conn_open(struct worker *w, struct tcp_conn *c)
 	c->snd_max = c->iss + 1;
 	while (c->rcv_wscale < TCP_WSCALE_MAX && c->rcv_buf >> c->rcv_wscale > UINT16_MAX)
 		c->rcv_wscale++;
-	c->rcv_adv = c->rcv_nxt + RTE_MIN(ledger_rcv_max(c), (uint32_t)UINT16_MAX);
+	c->rcv_adv = c->rcv_nxt + RTE_MIN(ledger_rcv_max(c), (uint32_t)TCP_FIRST_WINDOW);
 	c->syn_us = tcp_us(w);
 	c->min_rtt_us = UINT32_MAX;
 }
@@ -88,7 +88,7 @@ void conn_syn_options(struct worker *w, struct tcp_conn *c, const struct tcp_seg
 		c->rcv_buf = RTE_MIN(c->rcv_buf, (uint32_t)UINT16_MAX);
 	}
 	/* Before the SYN is acknowledged the window is not scaled (RFC 7323 2.2). */
-	c->rcv_adv = c->rcv_nxt + RTE_MIN(ledger_rcv_max(c), (uint32_t)UINT16_MAX);
+	c->rcv_adv = c->rcv_nxt + RTE_MIN(ledger_rcv_max(c), (uint32_t)TCP_FIRST_WINDOW);
 	c->snd_wnd = c->max_wnd = s->wnd;
 	c->snd_wl1 = s->seq;
 	c->snd_wl2 = s->ack;
@@ -197,7 +197,7 @@ static void cookie_send(struct worker *w, const struct tcp_request *r, const str
 		o->tsval -= 1u << COOKIE_TS_BITS;
 	out.seq = time << (COOKIE_MAC_BITS + 3) | mss << COOKIE_MAC_BITS |
 		  cookie_mac(w, r, s->seq, time, mss);
-	buf = RTE_MIN(buf, r->stranger ? (uint32_t)LEDGER_WINDOW : (uint32_t)UINT16_MAX);
+	buf = RTE_MIN(buf, r->stranger ? (uint32_t)LEDGER_WINDOW : (uint32_t)TCP_FIRST_WINDOW);
 	out.wnd = (uint16_t)buf;
 	tcp_send_raw(w, &out);
 	w->tcp->cookies_until = w->now + (2u << COOKIE_SHIFT);
@@ -291,7 +291,8 @@ static void listen_syn(struct worker *w, struct pkt *p, struct tcp_seg *s,
 		return;
 	}
 	conn_syn_options(w, c, s);
-	if (snapshot_conf(w->dp)->tcp.ecn && (s->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR))
+	if (snapshot_conf(w->dp)->tcp.ecn &&
+	    (s->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR))
 		c->flags |= CONN_ECN;
 	tcp_set_state(w, c, TCP_SYN_RECEIVED);
 	conn_timer_set(w, c, TCP_TIMER_LIFE, snapshot_conf(w->dp)->tcp.handshake_ms);

@@ -50,7 +50,8 @@ bool tcp_create(struct worker *w, char *err, size_t errlen)
 	if (t) /* tcp_destroy() looks there even if no more than this is made */
 		t->dirty_head = t->dirty_tail = SLOT_NONE;
 	if (!t || !tcp_tables(w, t) || !places_create(w) || !ledger_create(w) ||
-	    !accounts_create(w) || getrandom(&t->key, sizeof(t->key), 0) != sizeof(t->key)) {
+	    !credit_create(w) || !accounts_create(w) ||
+	    getrandom(&t->key, sizeof(t->key), 0) != sizeof(t->key)) {
 		snprintf(err, errlen,
 			 "%s: dataplane.memory-mb: too few for worker %u with %u TCP connections "
 			 "(tcp.connections) and %u buffers (tcp.buffers)",
@@ -93,6 +94,7 @@ void tcp_destroy(struct worker *w)
 	rte_free(t->tw);
 	places_destroy(w);
 	ledger_destroy(w);
+	credit_destroy(w);
 	accounts_destroy(w);
 	rte_free(t);
 	w->tcp = NULL;
@@ -217,6 +219,7 @@ uint32_t tcp_turn(struct worker *w)
 	uint32_t n = 0;
 
 	pressure_turn(w);
+	credit_turn(w);
 	if (t->dirty_head != SLOT_NONE) {
 		output_begin(w);
 		n = dirty_turn(w);

@@ -13,11 +13,21 @@ static bool window_squeezed(const struct worker *w, const struct tcp_conn *c)
 	return used < c->rcv_buf && ledger_window(w, c) < c->rcv_buf - used;
 }
 
+/*
+ * What the window may grow to: at first what a handshake offers, and more with what comes. A
+ * sender's congestion window (RFC 5681 3.1) grows no faster, and what it may not use yet cannot be
+ * taken back.
+ */
+static uint32_t window_max(const struct tcp_conn *c)
+{
+	return (uint32_t)RTE_MIN((uint64_t)ledger_rcv_max(c), TCP_FIRST_WINDOW + c->rx_bytes);
+}
+
 /* RFC 9293 3.8.6.2.2: the edge moves by a segment or half the buffer, and never back. */
 uint32_t conn_window(const struct worker *w, const struct tcp_conn *c)
 {
 	uint32_t used = conn_unread(c), offered = c->rcv_adv - c->rcv_nxt;
-	uint32_t max = ledger_rcv_max(c), space = max > used ? max - used : 0;
+	uint32_t max = window_max(c), space = max > used ? max - used : 0;
 
 	if (seq_lt(c->rcv_adv, c->rcv_nxt))
 		offered = 0;
@@ -36,6 +46,11 @@ void window_update(struct worker *w, struct tcp_conn *c)
 {
 	uint32_t offered = c->rcv_adv - c->rcv_nxt, now = conn_window(w, c);
 
+	if (now > offered) {
+		if (unlikely(credit_given(c)))
+			c->flags |= CONN_ACK_NOW;
+		now = credit_window(w, c, offered, now);
+	}
 	if (now > offered) {
 		/*
 		 * The other side may be waiting for this: nothing else would tell it. What the

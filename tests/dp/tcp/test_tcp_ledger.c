@@ -162,8 +162,7 @@ static void trust(void **state)
 	tcp_trust(world.w, crowd[0].c, true);
 	assert_int_equal(world.w->tcp->ledger.strangers, 0);
 	crowd_run();
-	assert_int_equal(crowd[0].c->rcv_adv - crowd[0].c->rcv_nxt,
-			 world.conf.tcp.receive_buffer - 1000);
+	assert_int_equal(crowd[0].c->rcv_adv - crowd[0].c->rcv_nxt, TCP_FIRST_WINDOW);
 	tcp_trust(world.w, crowd[0].c, false);
 	assert_int_equal(world.w->tcp->ledger.strangers, 1);
 	assert_int_equal(crowd[0].c->standing, TCP_STRANGER);

@@ -38,7 +38,8 @@ static void all_options_survive(void **state)
 	app_send(3 * MSS_TS);
 	seg_expect(ACK, 1, 1, MSS_TS);
 	seg_expect(ACK, 1 + MSS_TS, 1, MSS_TS);
-	assert_true(seg_window(seg_expect(ACK, 1 + 2 * MSS_TS, 1, MSS_TS)) > UINT16_MAX);
+	assert_int_equal(seg_window(seg_expect(ACK, 1 + 2 * MSS_TS, 1, MSS_TS)), TCP_FIRST_WINDOW);
+	assert_int_equal(app.c->rcv_wscale, 3);
 	/* SACK. */
 	seg_in(ACK, 1001, 1 + 3 * MSS_TS, 10);
 	seg_expect(ACK, 1 + 3 * MSS_TS, 1, 0, .n_sack = 1, .sack = { { 1001, 1011 } });
