@@ -269,7 +269,14 @@ struct config_ng_proxy {
 };
 
 /* A controller of H.248. */
-enum config_controller { CONTROLLER_UDP, CONTROLLER_TCP, CONTROLLER_TLS };
+enum config_controller {
+	CONTROLLER_UDP,
+	CONTROLLER_TCP,
+	CONTROLLER_TLS,
+	CONTROLLER_SCTP,
+	CONTROLLER_TRANSPORTS
+};
+extern const char *const config_controller_name[]; /* by that */
 
 struct config_h248_controller {
 	struct ip_addr addr;

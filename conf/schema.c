@@ -433,15 +433,15 @@ static const struct schema_key keys_ng_proxy[] = {
 	{ .name = NULL }
 };
 
-static const char *const controller_transport[] = { "udp", "tcp", "tls", NULL };
+const char *const config_controller_name[] = { "udp", "tcp", "tls", "sctp", NULL };
 
 static const struct schema_key keys_h248_controller[] = {
 	{ "address", SCHEMA_ADDR, FIELD(config_h248_controller, addr), .help = "of the controller" },
 	{ "port", SCHEMA_UINT, FIELD(config_h248_controller, port),
 	  .min = 1, .max = 65535, .def = "2944", .help = "its port; 2945 by custom where it is TLS" },
 	{ "transport", SCHEMA_ENUM, FIELD(config_h248_controller, transport),
-	  .names = controller_transport, .def = "udp",
-	  .help = "tcp and tls: in packets of TPKT, over a connection that the gateway makes" },
+	  .names = config_controller_name, .def = "udp",
+	  .help = "tcp and tls: in packets of TPKT, over a connection that the gateway makes; sctp: over an association that it makes, of the kernel" },
 	{ "name", SCHEMA_STRING, STRING(config_h248_controller, name, 0), .def = "",
 	  .help = "that its certificate must have, for transport tls; empty: it must have the address" },
 	{ .name = NULL }

@@ -56,6 +56,7 @@ usage()
 	                                           VM_TESTS="NAME..." runs only these of them
 	  vm:numa                                  workers on two NUMA nodes of one: tests/vm/numa.sh
 	  vm:tap                                   rte_flow by a kernel's filters: tests/vm/tap.sh
+	  vm:sctp                                  H.248 over the kernel's SCTP: tests/vm/sctp.sh
 	  vm:steer                                 an RSS key that steers, on PCI: tests/vm/driver.sh virtio vm:steer
 	  vm:bond-MEMBER                           a bond of virtio and virtio, e1000e, af_packet or af_xdp: tests/vm/bond_test.sh
 	  vm:bare                                  no IOMMU, isolated CPUs, a page of 1 GB: tests/vm/bare_test.sh
@@ -494,7 +495,7 @@ vms()
 {
 	local d queues most
 	for d in e1000e vmxnet3 virtio e1000 igb; do
-		# The last two, and tap, steer and bare, in the night, or asked for by name.
+		# The last two, and tap, sctp, steer and bare, in the night, or asked for by name.
 		[[ $d != e1000 && $d != igb || -n $LONG || $PATTERN == *vm:$d* ]] || continue
 		queues=1
 		[[ $d != virtio && $d != igb ]] || queues=2 # QEMU spreads packets over the queues of these alone
@@ -509,6 +510,7 @@ vms()
 	done
 	job vm:numa tests/vm/numa.sh
 	[[ -z $LONG && $PATTERN != *vm:tap* ]] || job vm:tap tests/vm/tap.sh
+	[[ -z $LONG && $PATTERN != *vm:sctp* ]] || job vm:sctp "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/sctp.sh
 	for d in virtio e1000e af_packet af_xdp; do
 		[[ -z $LONG && $PATTERN != *vm:bond* ]] ||
 			job "vm:bond-$d" "VM_SECOND=$d" "VM_SECONDS=$most" "GUEST_SECONDS=$((2 * most))" tests/vm/driver.sh virtio vm:bond

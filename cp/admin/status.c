@@ -77,15 +77,15 @@ json_t *drain_json(const struct server *s)
 /* Who controls the gateway, or is asked to. */
 static void h248_json(const struct server *s, json_t *gateway)
 {
-	char text[ADDR_STR_MAX + 16], addr[ADDR_STR_MAX];
+	char text[ADDR_STR_MAX + 32], addr[ADDR_STR_MAX];
 
 	if (!s->mg || !mg_controller(s->mg)) {
 		json_object_set_new(gateway, "h248", json_null());
 		return;
 	}
-	snprintf(text, sizeof(text), "%s, %s",
+	snprintf(text, sizeof(text), "%s %s, %s",
 		 sock_addr_format(mg_controller(s->mg), addr, sizeof(addr)),
-		 mg_state_name[mg_state(s->mg)]);
+		 config_controller_name[mg_transport(s->mg)], mg_state_name[mg_state(s->mg)]);
 	json_object_set_new(gateway, "h248_controller", json_string(text));
 }
 

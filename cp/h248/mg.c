@@ -30,6 +30,11 @@ const struct sock_addr *mg_controller(const struct mg *m)
 	return m->n_controller ? &m->controller[m->assoc.controller] : NULL;
 }
 
+unsigned mg_transport(const struct mg *m)
+{
+	return m->n_controller ? m->conf[m->assoc.controller].transport : CONTROLLER_UDP;
+}
+
 void mg_send(struct mg *m, const struct source_addr *to, const char *p, size_t len)
 {
 	if (!m->udp) /* at rest: nobody waits for it */
@@ -43,7 +48,7 @@ void mg_send(struct mg *m, const struct source_addr *to, const char *p, size_t l
 
 bool mg_by_stream(const struct mg *m)
 {
-	return m->n_controller && m->conf[m->assoc.controller].transport != CONTROLLER_UDP;
+	return mg_transport(m) != CONTROLLER_UDP;
 }
 
 void mg_send_controller(struct mg *m, const char *p, size_t len)
@@ -381,7 +386,7 @@ bool mg_start(const struct server *s, struct gateway *g, struct event_base *base
 		return true;
 	m = mg_create(s, g, base, err, errlen);
 	if (!m || !mg_names_load(&m->names, c->h248_names, err, errlen) ||
-	    !(m->udp = mg_udp_open(m, c, err, errlen)) ||
+	    !mg_sctp_check(c, err, errlen) || !(m->udp = mg_udp_open(m, c, err, errlen)) ||
 	    (mg_wants_tls(c) && !(m->tls = mg_stream_load(c, err, errlen)))) {
 		mg_stop(m);
 		return !needed;
@@ -425,6 +430,8 @@ struct cert_life mg_certificate(const struct mg *m)
 const struct mg_stats *mg_stats(struct mg *m)
 {
 	m->stats.dropped = m->dropped + datagram_dropped(m->udp);
+	memset(m->stats.served, 0, sizeof(m->stats.served));
+	m->stats.served[mg_transport(m)] = m->n_controller && m->assoc.state == MG_SERVED;
 	return &m->stats;
 }
 

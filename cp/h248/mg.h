@@ -75,5 +75,7 @@ const struct mg_stats *mg_stats(struct mg *m);
 enum mg_state mg_state(const struct mg *m);
 /* Of the controller that serves it, or is asked; NULL: there are none. */
 const struct sock_addr *mg_controller(const struct mg *m);
+/* And how it is reached: enum config_controller. */
+unsigned mg_transport(const struct mg *m);
 
 #endif

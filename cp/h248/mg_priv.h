@@ -141,8 +141,8 @@ struct mg {
 	bool next_profile;	   /* that changes with it */
 	SSL_CTX *tls, *next_tls;   /* NULL: no controller is reached by it */
 	struct mg_names names, next_names;
-	struct mg_stream *stream;
-	uint64_t last_stream; /* its number */
+	struct mg_stream *stream; /* NULL: there is none */
+	uint64_t last_stream;	  /* its number */
 	struct mg_leave leave;
 	struct sources *sources;
 	/* Messages of controllers that serve us not: of the one that is asked, of all others. */
@@ -293,10 +293,31 @@ void mg_stream_open(struct mg *m);
 /* NULL is fine. It is told to nobody; mg_stream_end() tells the association, soon. */
 void mg_stream_close(struct mg *m);
 void mg_stream_end(struct mg *m, const char *why);
+/* It is no more. */
+void mg_stream_gone(struct mg *m, const char *why);
 /* What is sent before it stands goes then. */
 void mg_stream_send(struct mg *m, const char *p, size_t len);
 /* Not the same for any two; 0: there is none. */
 uint64_t mg_stream_number(const struct mg *m);
+
+/* ---- mg_sctp_socket.c: what the kernel has of SCTP ---- */
+
+/* Whether it has what is wanted; false, and one sentence. */
+bool mg_sctp_check(const struct config_gateway *c, char *err, size_t errlen);
+/* A socket that is connecting. -1 and errno on failure. */
+int mg_sctp_connect(const struct ip_addr *from, const struct sock_addr *to);
+/* How many streams there are to send by, once it stands. */
+uint16_t mg_sctp_streams(int fd);
+
+/* ---- mg_sctp.c: the same by SCTP, for mg_stream.c ---- */
+
+/* Begins to connect; NULL: it cannot be. */
+struct mg_sctp *mg_sctp_open(struct mg *m, uint64_t number);
+void mg_sctp_close(struct mg_sctp *s);
+/* Soon, by mg_stream_gone(). */
+void mg_sctp_end(struct mg_sctp *s, const char *why);
+/* False: more is waiting than there is room for. */
+bool mg_sctp_send(struct mg_sctp *s, const char *p, size_t len);
 
 /* ---- mg_assoc.c ---- */
 

@@ -119,6 +119,8 @@ bool mg_prepare(struct server *s, struct event_base *base, const struct config *
 	m->next_profile = strcmp(s->conf->gateway.h248_profile, to->h248_profile) != 0;
 	if (!mg_names_load(&m->next_names, to->h248_names, err, errlen))
 		return false;
+	if (!mg_sctp_check(to, err, errlen))
+		return false;
 	if (mg_wants_tls(to) && !(m->next_tls = mg_stream_load(to, err, errlen)))
 		return false;
 	if (!to->n_h248_controller || (m->udp && sock_addr_eq(&m->bound, &at)))

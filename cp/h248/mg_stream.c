@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The connection with the controller that is in charge, or is asked, where messages do not go by
- * UDP: TPKT over TCP or TLS (H.248.1 D.2). The gateway connects. It comes and goes with the
- * association: its end is the association's.
+ * UDP: TPKT over TCP or TLS (H.248.1 D.2), or SCTP (mg_sctp.c). The gateway connects. It comes and
+ * goes with the association: its end is the association's.
  */
 #include "mg_priv.h"
 
@@ -23,7 +23,8 @@ enum { OUTPUT_MAX = 1 << 20 /* bytes that wait for a controller which does not r
 
 struct mg_stream {
 	struct mg *m;
-	struct bufferevent *bev;
+	struct bufferevent *bev; /* NULL: it is of SCTP */
+	struct mg_sctp *sctp;
 	uint64_t number;
 	const char *over; /* why nothing is sent any more; NULL: it goes on */
 };
@@ -109,6 +110,11 @@ static void happened(struct bufferevent *bev, short what, void *arg)
 		why = text;
 	}
 	ERR_clear_error();
+	mg_stream_gone(m, why);
+}
+
+void mg_stream_gone(struct mg *m, const char *why)
+{
 	mg_stream_close(m);
 	mg_assoc_broken(m, why);
 }
@@ -120,6 +126,10 @@ void mg_stream_end(struct mg *m, const char *why)
 	if (!s || s->over)
 		return;
 	s->over = why;
+	if (s->sctp) {
+		mg_sctp_end(s->sctp, why);
+		return;
+	}
 	bufferevent_disable(s->bev, EV_READ | EV_WRITE);
 	/* Whoever is above in the stack may still hold it. */
 	bufferevent_trigger_event(s->bev, BEV_EVENT_ERROR, BEV_TRIG_DEFER_CALLBACKS);
@@ -145,9 +155,13 @@ void mg_stream_close(struct mg *m)
 {
 	if (!m->stream)
 		return;
-	flush(m->stream->bev);
-	tls_socket_finish(m->stream->bev);
-	bufferevent_free(m->stream->bev);
+	if (m->stream->sctp) {
+		mg_sctp_close(m->stream->sctp);
+	} else {
+		flush(m->stream->bev);
+		tls_socket_finish(m->stream->bev);
+		bufferevent_free(m->stream->bev);
+	}
 	free(m->stream);
 	m->stream = NULL;
 }
@@ -166,6 +180,11 @@ void mg_stream_send(struct mg *m, const char *p, size_t len)
 
 	if (!s || s->over)
 		return;
+	if (s->sctp) {
+		if (!mg_sctp_send(s->sctp, p, len))
+			mg_stream_end(m, "does not read what it is sent");
+		return;
+	}
 	if (evbuffer_get_length(bufferevent_get_output(s->bev)) + len > OUTPUT_MAX ||
 	    bufferevent_write(s->bev, &h, sizeof(h)) != 0 || bufferevent_write(s->bev, p, len) != 0)
 		mg_stream_end(m, "does not read what it is sent");
@@ -180,26 +199,44 @@ static struct bufferevent *speaker(struct mg *m, const struct config_h248_contro
 	return bufferevent_socket_new(m->base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
 }
 
-void mg_stream_open(struct mg *m)
+/* Connects by TCP, and TLS. */
+static bool tcp_open(struct mg_stream *s)
 {
-	struct mg_stream *s = calloc(1, sizeof(*s));
+	struct mg *m = s->m;
 	int fd = socket_connect(&conf(m)->h248_addr, mg_controller(m));
 
-	mg_stream_close(m);
-	if (s && fd >= 0)
-		s->bev = speaker(m, &m->conf[m->assoc.controller], fd);
-	if (!s || !s->bev) {
-		if (fd >= 0)
-			close(fd);
-		free(s);
-		return;
+	if (fd < 0)
+		return false;
+	s->bev = speaker(m, &m->conf[m->assoc.controller], fd);
+	if (!s->bev) {
+		close(fd);
+		return false;
 	}
-	s->m = m;
-	s->number = ++m->last_stream;
 	bufferevent_setcb(s->bev, readable, NULL, happened, s);
 	bufferevent_setwatermark(s->bev, EV_READ, 0, TPKT_MAX);
 	bufferevent_enable(s->bev, EV_READ | EV_WRITE);
-	m->stream = s;
+	return true;
+}
+
+static bool sctp_open(struct mg_stream *s)
+{
+	s->sctp = mg_sctp_open(s->m, s->number);
+	return s->sctp != NULL;
+}
+
+void mg_stream_open(struct mg *m)
+{
+	struct mg_stream *s = calloc(1, sizeof(*s));
+
+	mg_stream_close(m);
+	if (!s)
+		return;
+	s->m = m;
+	s->number = ++m->last_stream;
+	if (m->conf[m->assoc.controller].transport == CONTROLLER_SCTP ? sctp_open(s) : tcp_open(s))
+		m->stream = s;
+	else
+		free(s);
 }
 
 bool mg_wants_tls(const struct config_gateway *c)

@@ -50,7 +50,7 @@ put controllers "[{address: $CONTROL_SIP}, {address: $CONTROL_PEER}]"
 reload "a second controller"
 ask "Context = $C { AuditValue = $A { Audit { Media } } }"
 replied "m=audio $PORT RTP/AVP"
-assert_eq "in charge" "$(in_charge)" "$CONTROL_PEER:$H248, served"
+assert_eq "in charge" "$(in_charge)" "$CONTROL_PEER:$H248 udp, served"
 two
 said 0 '^registered' || fail "the second one is asked although the first is there"
 

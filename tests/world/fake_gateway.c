@@ -278,6 +278,12 @@ enum mg_state mg_state(const struct mg *m)
 	return m->state;
 }
 
+unsigned mg_transport(const struct mg *m)
+{
+	(void)m;
+	return CONTROLLER_UDP;
+}
+
 const struct sock_addr *mg_controller(const struct mg *m)
 {
 	return &m->controller;
