@@ -394,7 +394,7 @@ static void put_subtracted(struct mg_work *k, const struct h248_item *i, uint32_
 	if (!mg_asks_statistics(k->in, i))
 		return;
 	h248_open(&k->o);
-	mg_put_statistics(k, k->c, side);
+	mg_put_statistics(k, side);
 	h248_close(&k->o);
 }
 

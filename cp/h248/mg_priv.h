@@ -23,7 +23,7 @@ enum {
 	MG_MID_MAX = CONFIG_STR_MAX + 16,
 	MG_NAME_MAX = 65, /* of a termination, NUL included */
 	MG_REQUEST_BYTES_MAX = 1024,
-	MG_REPLY_ROOM = 2048, /* bytes: what the longest reply to a command takes */
+	MG_REPLY_ROOM = 8192, /* bytes: the longest reply to a command, two terminations audited */
 	MG_PRIORITY_MAX = 15,
 	MG_IDLE_MAX = 100,  /* messages a second of who does not serve us */
 	MG_WALK_MS = 10,    /* between two looks at every context */
@@ -45,13 +45,16 @@ enum mg_code {
 	MG_NONE_MATCHES = 431,
 	MG_ALREADY_THERE = 433,
 	MG_CONTEXT_FULL = 434,
+	MG_NO_PACKAGE = 440,
 	MG_MISSING_REMOTE = 441,
 	MG_BAD_COMMAND = 442,
 	MG_UNKNOWN_DESCRIPTOR = 444,
 	MG_NO_PROPERTY = 445,
+	MG_TWICE = 448,
 	MG_VALUE = 449,
 	MG_NO_EVENT = 451,
 	MG_NO_SIGNAL = 452,
+	MG_NO_STATISTIC = 453,
 	MG_BAD_SDP = 474,
 	MG_INTERNAL = 500,
 	MG_NOT_IMPLEMENTED = 501,
@@ -479,8 +482,22 @@ void mg_term_settle(struct mg_want *w);
 bool mg_term_keys(struct mg_work *k, struct context *c, uint32_t side, const struct mg_want *w);
 /* Before that: so that it does not. */
 bool mg_term_keys_ready(struct mg_work *k, struct context *c, const struct mg_want *w);
-/* Writes "Media{Stream{Local}}" of a termination. */
+
+/* ---- mg_told.c: what is told of a termination ---- */
+
+/* Writes "Media{Stream{Local}}" of it. */
 void mg_term_put_local(struct mg_work *k, const struct context *c, uint32_t side);
+/*
+ * Writes Media, Events, Signals: all of it, or what `asked` has in it. can: what there could be,
+ * and not what there is.
+ */
+void mg_put_media(struct mg_work *k, uint32_t side, const struct h248_item *asked, bool can);
+void mg_put_events(struct mg_work *k, uint32_t side, const struct h248_item *asked, bool can);
+void mg_put_signals(struct mg_work *k, uint32_t side, const struct h248_item *asked, bool can);
+/* Whether Media of an audit asks for what is served, or k->code says what is not. */
+bool mg_media_asked(struct mg_work *k, const struct h248_item *media);
+/* Whether a descriptor of an audit asks for all, or for this by name. */
+bool mg_asked(const struct mg_work *k, const struct h248_item *descriptor, enum mg_name name);
 
 /* ---- mg_topology.c ---- */
 
@@ -533,8 +550,8 @@ bool mg_sdp_read(struct mg_work *k, struct h248_text octets, struct mg_sdp *s);
 
 /* Replies to AuditValue and AuditCapability. */
 bool mg_audit(struct mg_work *k, const struct h248_item *command);
-/* Statistics of a termination, if they are known. */
-void mg_put_statistics(struct mg_work *k, const struct context *c, uint32_t side);
+/* Statistics of a termination of k->c, if they are known. */
+void mg_put_statistics(struct mg_work *k, uint32_t side);
 /* Whether a command asks for them. */
 bool mg_asks_statistics(const struct h248_message *in, const struct h248_item *command);
 
