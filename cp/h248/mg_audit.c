@@ -14,13 +14,13 @@ bool mg_asks_statistics(const struct h248_message *in, const struct h248_item *c
 /* ---- what is asked for ---- */
 
 /* Names of what a descriptor of an audit may name singly, and the error of one that it may not. */
-static const enum mg_name events[] = { MG_NAME_CAUSE, MG_NAME_HANG, MG_NAME_STOP,
-				       MG_NAME_TCP_CHANGE, MG_NAME_TLS_CHANGE };
+static const enum mg_name events[] = { MG_NAME_CAUSE,	   MG_NAME_HANG,       MG_NAME_STOP,
+				       MG_NAME_TCP_CHANGE, MG_NAME_TLS_CHANGE, MG_NAME_ADDRESS };
 static const enum mg_name root_events[] = { MG_NAME_SILENCE, MG_NAME_OVERLOAD };
 static const enum mg_name signals[] = { MG_NAME_LATCH };
-static const enum mg_name statistics[] = { MG_NAME_DURATION, MG_NAME_OCTETS_SENT,
-					   MG_NAME_OCTETS_RECEIVED, MG_NAME_PACKETS_SENT,
-					   MG_NAME_PACKETS_RECEIVED };
+static const enum mg_name statistics[] = { MG_NAME_DURATION,	     MG_NAME_OCTETS_SENT,
+					   MG_NAME_OCTETS_RECEIVED,  MG_NAME_PACKETS_SENT,
+					   MG_NAME_PACKETS_RECEIVED, MG_NAME_PACKETS_LOST };
 #define NAMES(n) n, sizeof(n) / sizeof(n[0])
 
 static bool names_asked(struct mg_work *k, const struct h248_item *descriptor, unsigned code,
@@ -50,7 +50,7 @@ static bool packages_asked(struct mg_work *k, const struct h248_item *packages, 
 	for (const struct h248_item *i = h248_child(k->in, packages); i; i = h248_next(k->in, i)) {
 		bool known = false;
 
-		for (int p = MG_NAME_PACKAGE_G; p <= MG_NAME_PACKAGE_ADID; p++)
+		for (int p = MG_NAME_PACKAGE_G; p <= MG_NAME_PACKAGE_ADR; p++)
 			known |= mg_is(k->m, i->name, (enum mg_name)p) &&
 				 (root || !is_roots((enum mg_name)p));
 		if (!known)
@@ -105,7 +105,7 @@ static void put_packages(struct mg_work *k, const struct h248_item *asked, bool 
 {
 	h248_put(&k->o, H248_PACKAGES, NULL);
 	h248_open(&k->o);
-	for (int i = MG_NAME_PACKAGE_G; i <= MG_NAME_PACKAGE_ADID; i++) {
+	for (int i = MG_NAME_PACKAGE_G; i <= MG_NAME_PACKAGE_ADR; i++) {
 		if (mg_asked(k, asked, (enum mg_name)i) && (root || !is_roots((enum mg_name)i)))
 			h248_put_name(&k->o, mg_name(k->m, (enum mg_name)i), NULL);
 	}
@@ -198,6 +198,17 @@ static void put_statistic(struct mg_work *k, const struct h248_item *asked, enum
 		h248_put_name(&k->o, mg_name(k->m, name), "%ju", (uintmax_t)n);
 }
 
+/* In percent, of what the remote has sent so far. */
+static void put_loss(struct mg_work *k, const struct h248_item *asked, const struct ctl_quality *q)
+{
+	const uint64_t all = q->received + q->lost;
+
+	if (q->received && mg_asked(k, asked, MG_NAME_PACKETS_LOST))
+		h248_put_name(&k->o, mg_name(k->m, MG_NAME_PACKETS_LOST), "%ju.%02ju",
+			      (uintmax_t)(q->lost * UINT64_C(100) / all),
+			      (uintmax_t)(q->lost * UINT64_C(10000) / all % 100));
+}
+
 /* What came from a remote is received; what came from the other one was sent to it. */
 static void put_statistics(struct mg_work *k, uint32_t side, const struct h248_item *asked)
 {
@@ -216,6 +227,7 @@ static void put_statistics(struct mg_work *k, uint32_t side, const struct h248_i
 		put_statistic(k, asked, MG_NAME_OCTETS_RECEIVED, in->bytes);
 		put_statistic(k, asked, MG_NAME_PACKETS_SENT, out->packets);
 		put_statistic(k, asked, MG_NAME_PACKETS_RECEIVED, in->packets);
+		put_loss(k, asked, &in->quality);
 	}
 	h248_close(&k->o);
 }

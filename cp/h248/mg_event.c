@@ -124,6 +124,20 @@ static void tell_ended(struct mg *m, const struct context *c, const struct gate_
 	notify(m, c, e->side, e->wall_ms, mg_name(m, MG_NAME_CAUSE), param, 2);
 }
 
+/* Packets come from where none came from before (H.248.37, adr); not of RTCP alone. */
+static void tell_address(struct mg *m, const struct context *c, const struct gate_event *e)
+{
+	char ip[ADDR_STR_MAX], quoted[ADDR_STR_MAX + 2], port[8];
+	const char *const param[][2] = { { mg_name(m, MG_NAME_ADDRESS_NEW), quoted },
+					 { mg_name(m, MG_NAME_ADDRESS_PORT), port } };
+
+	if (e->rtcp)
+		return;
+	snprintf(quoted, sizeof(quoted), "\"%s\"", ip_format(&e->remote.ip, ip, sizeof(ip)));
+	snprintf(port, sizeof(port), "%u", be16_get(e->remote.port));
+	notify(m, c, e->side, e->wall_ms, mg_name(m, MG_NAME_ADDRESS), param, 2);
+}
+
 /* What a termination is told to have done: a remote's silence, a connection. */
 static void tell_event(struct mg *m, const struct gate_event *e)
 {
@@ -139,6 +153,8 @@ static void tell_event(struct mg *m, const struct gate_event *e)
 	wants = mg_keep_get(c, e->side).events;
 	if (e->what == TERM_INACTIVE && wants & 1 << MG_EVENT_STOP)
 		notify(m, c, e->side, e->wall_ms, mg_name(m, MG_NAME_STOP), NULL, 0);
+	else if (e->what == TERM_LATCHED && wants & 1 << MG_EVENT_ADDRESS)
+		tell_address(m, c, e);
 	else if (e->what == TERM_UP && wants & 1 << MG_EVENT_UP)
 		notify(m, c, e->side, e->wall_ms,
 		       mg_name(m, dtls || e->transport == TERM_TLS ? MG_NAME_TLS_CHANGE

@@ -446,7 +446,14 @@ struct mg_keep {
 };
 _Static_assert(sizeof(struct mg_keep) <= CONTEXT_KEEP_MAX, "it fits");
 
-enum mg_event { MG_EVENT_CAUSE, MG_EVENT_HANG, MG_EVENT_STOP, MG_EVENT_UP, MG_EVENTS };
+enum mg_event {
+	MG_EVENT_CAUSE,
+	MG_EVENT_HANG,
+	MG_EVENT_STOP,
+	MG_EVENT_UP,
+	MG_EVENT_ADDRESS,
+	MG_EVENTS
+};
 
 /* Contexts of controllers that speak H.248 have it in their note. */
 #define MG_NOTE UINT64_C(0x4832343800000000)

@@ -329,6 +329,10 @@ static bool read_event(struct mg_work *k, const struct h248_item *i, struct mg_w
 		w->keep.events |= 1 << MG_EVENT_UP;
 		return true;
 	}
+	if (mg_is(k->m, i->name, MG_NAME_ADDRESS)) {
+		w->keep.events |= 1 << MG_EVENT_ADDRESS;
+		return true;
+	}
 	if (mg_is(k->m, i->name, MG_NAME_HANG)) {
 		p = h248_find_name(k->in, i, mg_name(k->m, MG_NAME_HANG_TIMER));
 		w->keep.events |= 1 << MG_EVENT_HANG;

@@ -357,14 +357,16 @@ void mg_put_events(struct mg_work *k, uint32_t side, const struct h248_item *ask
 	if (events & 1 << MG_EVENT_UP && (!can || tls || t->transport != TERM_UDP))
 		put_event(k, asked, tls ? MG_NAME_TLS_CHANGE : MG_NAME_TCP_CHANGE,
 			  MG_NAME_CHANGE_TYPE, 0);
+	if (events & 1 << MG_EVENT_ADDRESS && (!can || t->transport == TERM_UDP))
+		put_event(k, asked, MG_NAME_ADDRESS, MG_NAME_ADDRESS_NEW, 0);
 	close_or_drop(k, &before, opened);
 }
 
 /* Latching goes on until somebody is learnt, or another descriptor ends it. */
 void mg_put_signals(struct mg_work *k, uint32_t side, const struct h248_item *asked, bool can)
 {
-	const bool waits = mg_keep_get(k->c, side).latched &&
-			   !addr_given(&k->c->term[side].term.latched[0]);
+	const bool waits =
+	    mg_keep_get(k->c, side).latched && !addr_given(&k->c->term[side].term.latched[0]);
 	const bool on = (can || waits) && mg_asked(k, asked, MG_NAME_LATCH);
 
 	h248_put(&k->o, H248_SIGNALS, NULL);

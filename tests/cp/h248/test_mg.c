@@ -799,6 +799,10 @@ static void test_statistics(void **state)
 	ask(w, "Context = %u { AuditValue = %s { Audit { Statistics } } }", n, name[0]);
 	mg_has(w,
 	       "Statistics { nt/dur = 5000, nt/os = 700, nt/or = 1720, rtp/ps = 7, rtp/pr = 10 }");
+	w->stats[0].quality = (struct ctl_quality){ .received = 1990, .lost = 10 };
+	ask(w, "Context = %u { AuditValue = %s { Audit { Statistics { rtp/pr, rtp/pl } } } }", n,
+	    name[0]);
+	mg_has(w, "Statistics { rtp/pr = 10, rtp/pl = 0.50 }");
 	ask(w,
 	    "Context = %u { Subtract = %s { Audit { Statistics } }, Subtract = %s { Audit { } } }",
 	    n, name[0], name[1]);
@@ -1404,6 +1408,43 @@ static void test_events(void **state)
 	assert_int_equal(mg_stats(w->mg)->notified, 3);
 }
 
+/* H.248.37: where packets come from now, of RTP, where that is asked for. */
+static void test_address(void **state)
+{
+	struct mg_world *w = *state;
+	char name[2][MG_NAME_MAX];
+	uint32_t n = pair(w, "", name);
+	struct context *c = mg_context_find(w->mg, n);
+	struct evt_term e = { .hdr = { EVT_TERM, sizeof(e), 0 },
+			      .cid = c->cid,
+			      .what = TERM_LATCHED,
+			      .remote = addr("203.0.113.77", 41000) };
+
+	ask(w,
+	    "Context = %u { Modify = %s { Events = 12 { adr/rsac }, Signals { ipnapt/latch { napt "
+	    "= LATCH } } } }",
+	    n, name[0]);
+	assert_null(strstr(w->in, "Error"));
+	ask(w, "Context = %u { AuditValue = %s { Audit { Events } } }", n, name[0]);
+	mg_has(w, "Events = 12 { adr/rsac }");
+	for (int i = 0; i < 3; i++) {
+		e.side = i == 2; /* which nobody asked for */
+		e.rtcp = i == 1;
+		e.attempt = c->term[e.side].term.attempt;
+		fake_dp_event(&w->e.dp, c->worker, &e, sizeof(e));
+		env_poll(&w->e);
+		mg_pass(w, 100);
+		if (i)
+			continue;
+		assert_true(mg_hear(w, 0, &m));
+		mg_has(w, "ObservedEvents = 12 {");
+		mg_has(w, ":adr/rsac { Stream = 1, newrsa = \"203.0.113.77\", newrsp = 41000 }");
+		answer(w);
+	}
+	assert_false(mg_hear(w, 0, &m));
+	assert_int_equal(mg_stats(w->mg)->notified, 1);
+}
+
 /* H.248.14: who is silent is told of it, once, and is lost if that is not answered. */
 static void test_silence(void **state)
 {
@@ -1808,6 +1849,7 @@ int main(void)
 		IN_WORLD(test_strangers),
 		cmocka_unit_test(test_idle),
 		IN_WORLD(test_events),
+		IN_WORLD(test_address),
 		IN_WORLD(test_silence),
 		IN_WORLD(test_overload),
 		IN_WORLD(test_overload_rate),

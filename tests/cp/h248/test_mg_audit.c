@@ -110,8 +110,9 @@ static void test_events(void **state)
 	   "Events = 11 { hangterm/thb { timerx = 5 } }");
 	is(w, "AuditValue", "Events { tcpbcc/BNCChange }", "Events = 11");
 	is(w, "AuditCapability", "Events, Signals, Statistics",
-	   "Events { g/cause, hangterm/thb, adid/ipstop }, Signals { ipnapt/latch { napt = {LATCH, "
-	   "RELATCH, OFF} } }, Statistics { nt/dur, nt/os, nt/or, rtp/ps, rtp/pr }");
+	   "Events { g/cause, hangterm/thb, adid/ipstop, adr/rsac }, Signals { ipnapt/latch { napt "
+	   "= {LATCH, "
+	   "RELATCH, OFF} } }, Statistics { nt/dur, nt/os, nt/or, rtp/ps, rtp/pr, rtp/pl }");
 	/* They have ended. */
 	ask(w, "Context = %u { Modify = %s { Events, Signals } }", n, name);
 	is(w, "AuditValue", "Events, Signals", "Events, Signals");
@@ -125,7 +126,7 @@ static void test_packages(void **state)
 	call(w, ADD(LOCAL("RTP/AVP 8"), ""));
 	is(w, "AuditValue", "Packages",
 	   "Packages { g-1, ipdc-1, ds-2, gm-2, tman-1, rtcph-1, nt-1, rtp-2, ipnapt-1, "
-	   "hangterm-1, adid-1 }");
+	   "hangterm-1, adid-1, adr-1 }");
 	is(w, "AuditValue", "Packages { nt-1 }", "Packages { nt-1 }");
 	is(w, "AuditValue", "Statistics { nt/os, rtp/pr }", "Statistics { nt/os = 0, rtp/pr = 0 }");
 }
