@@ -179,13 +179,18 @@ static bool room_check(const struct gateway *g, uint32_t worker, bool stream, bo
 static bool share_check(const struct gateway *g, const struct context *c, bool urgent,
 			struct gate_fail *f)
 {
+	const struct config_gateway *conf = &g->conf->gateway;
+	const uint32_t workers = g->conf->dataplane.n_workers;
+
 	if (urgent)
 		return true;
-	if (!share_may(&g->contexts, c->owner))
+	if (!gate_share(&g->contexts, g->contexts.total, conf->urgent * workers, c->owner))
 		return gate_refuse(f, GATE_FULL,
 				   "few contexts are left, and this controller has "
 				   "its share of them");
-	return !c->stream || share_may(&g->streams, c->owner) ||
+	return !c->stream ||
+	       gate_share(&g->streams, g->streams.total,
+			  gate_kept(g->conf, conf->streams) * workers, c->owner) ||
 	       gate_refuse(f, GATE_FULL,
 			   "few contexts of TCP and TLS are left, and this "
 			   "controller has its share of them");

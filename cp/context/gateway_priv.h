@@ -45,6 +45,18 @@ static inline uint32_t gate_kept(const struct config *c, uint32_t total)
 	return urgent < all ? (uint32_t)((total * urgent + all - 1) / all) : total;
 }
 
+/*
+ * Whether an owner may have one more of so many. What is kept for urgent calls is nobody's share:
+ * the rest is what is parted, so that its last part is others'. Where nothing of it is left that is
+ * told otherwise.
+ */
+static inline bool gate_share(const struct share *s, uint32_t total, uint32_t kept, uint32_t owner)
+{
+	const uint32_t left = total > kept ? total - kept : 0;
+
+	return s->used >= left || share_may_of(s, left, owner);
+}
+
 /* Makes *to of a record, and sets its timer. */
 void gate_change(struct gateway *g, struct context *c, struct context *to);
 /* Tells the dataplane all of it. */

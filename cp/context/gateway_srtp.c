@@ -59,7 +59,7 @@ bool srtp_room(const struct gateway *g, uint32_t worker, uint32_t owner, uint32_
 	if (s->used + n + gate_kept(g->conf, max) > max)
 		return gate_withhold(
 		    f, "worker %u keeps its last terminations of SRTP for urgent calls", worker);
-	return share_may_of(s, max, owner) ||
+	return gate_share(s, max, gate_kept(g->conf, max), owner) ||
 	       gate_refuse(f, GATE_FULL,
 			   "few terminations of SRTP are left, and this controller has its share "
 			   "of them");

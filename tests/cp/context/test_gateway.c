@@ -288,6 +288,21 @@ static void one_controller_does_not_get_all_contexts(void **state)
 	assert_int_equal(takes(e, 0, false), all / 2);
 }
 
+/* Nor all that are not kept for urgent calls, however many those are (R27). */
+static void one_controller_does_not_get_all_ordinary_contexts(void **state)
+{
+	struct env *e = *state;
+	const uint32_t all = gate_stats(e->s.gateway)->contexts_max;
+	const uint32_t workers = e->conf.dataplane.n_workers;
+	const uint32_t a = gate_owner(e->s.gateway, "a", 1), b = gate_owner(e->s.gateway, "b", 1);
+
+	/* More than the last sixteenth of all. */
+	e->conf.gateway.urgent = 8;
+	assert_int_equal(takes(e, a, false), all - 8 * workers - 3);
+	assert_int_equal(takes(e, b, false), 3);
+	assert_int_equal(takes(e, a, false), 0);
+}
+
 /* As many contexts of SRTP on both sides as that owner gets. */
 static uint32_t takes_srtp(struct env *e, uint32_t owner)
 {
@@ -529,7 +544,8 @@ static int setup_owned(void **state)
 	return 0;
 }
 
-/* A port of a relay of one worker is that worker's, whichever pair it is of; both relays have it. */
+/* A port of a relay of one worker is that worker's, whichever pair it is of; both relays have it.
+ */
 static void a_fixed_port_is_on_the_relay_of_its_worker(void **state)
 {
 	struct env *e = *state;
@@ -593,6 +609,7 @@ int main(void)
 		T(both_sides_are_of_one_kind_and_family_is_the_realms),
 		T(calls_and_plans_are_bounded),
 		T(one_controller_does_not_get_all_contexts),
+		T(one_controller_does_not_get_all_ordinary_contexts),
 		cmocka_unit_test_setup_teardown(one_controller_does_not_get_all_srtp, setup_srtp,
 						env_teardown),
 		T(contexts_and_streams_are_bounded),
