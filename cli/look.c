@@ -47,7 +47,8 @@ static bool ports_xstats(struct control_client *c, json_t *result)
 
 	json_array_foreach(json_object_get(result, "ports"), i, port)
 	{
-		json_t *x = cli_call(c, "xstats", json_pack("{s:i}", "port", (int)i));
+		json_t *x = cli_call(c, "xstats",
+				     json_pack("{s:O}", "port", json_object_get(port, "port")));
 
 		if (!x)
 			return false;

@@ -383,6 +383,20 @@ static void port_xstats(const json_t *port, FILE *out)
 		fprintf(out, "  and %lld that are not looked at\n", (long long)more);
 }
 
+/* The name of the port at a place; places of ports that are gone are not in the list. */
+static const char *port_at(const json_t *list, json_int_t place)
+{
+	size_t i;
+	json_t *p;
+
+	json_array_foreach(list, i, p)
+	{
+		if (get_int(p, "port") == place)
+			return get_str(json_object_get(p, "info"), "name");
+	}
+	return "?";
+}
+
 /* "VLAN 100", and whose device it is where another port has it. */
 static const char *port_vlan(const json_t *list, const json_t *info, char *buf, size_t len)
 {
@@ -393,9 +407,7 @@ static const char *port_vlan(const json_t *list, const json_t *info, char *buf, 
 		n = snprintf(buf, len, "VLAN %lld", (long long)get_int(info, "vlan"));
 	if (json_is_integer(of))
 		snprintf(buf + n, len - (size_t)n, " on the device of %s",
-			 get_str(json_object_get(
-				     json_array_get(list, (size_t)json_integer_value(of)), "info"),
-				 "name"));
+			 port_at(list, json_integer_value(of)));
 	return buf;
 }
 

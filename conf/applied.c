@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 /*
  * Two configurations side by side: which keys differ, how the difference is applied, and what that
@@ -16,14 +17,16 @@ enum { TEXT_MAX = 8192 }; /* of a value: the longest list is half as long */
 /* What a key says of itself, or the map it is in says for it. */
 struct said {
 	enum config_applied applied;
-	const char *lost; /* NULL: as usual */
-	const char *why;  /* of what needs a restart */
+	const char *lost;	/* NULL: as usual */
+	const char *why;	/* of what needs a restart */
+	const char *entry_lost; /* of what may be live all the same, see schema_key.waits */
 };
 
 struct walk {
 	config_tell *tell;
 	void *arg;
-	const struct config_lines *lines; /* of the second configuration */
+	const struct config *runs;	  /* the first configuration */
+	const struct config_lines *lines; /* of the second one */
 	bool all;			  /* also keys that do not differ */
 	const struct config_waits *waits; /* NULL: nothing does */
 	bool apart; /* an entry of a list that one side has not, or another in its place */
@@ -147,6 +150,21 @@ static bool entry_waits(struct walk *w, uint16_t i)
 	return waits;
 }
 
+/* One that waits for a restart, as what has no namesake does that may take its place then. */
+static const char *waiting_take(const struct schema_key *k, const struct config *runs,
+				struct entries *from, const char *to)
+{
+	for (uint16_t i = 0; k->waits(runs, NULL, to) && i < from->n; i++) {
+		const char *at = from->at[i];
+
+		if (at && k->waits(runs, at, NULL)) {
+			from->at[i] = NULL;
+			return at;
+		}
+	}
+	return NULL;
+}
+
 /*
  * Each beside its namesake, where the order means nothing; the rest beside what has none, but for
  * what waits: whatever went, it is not in its place.
@@ -160,7 +178,9 @@ static void entries_pair(struct walk *w, const struct schema_key *k, struct entr
 	for (uint16_t i = 0; i < to->n; i++)
 		paired.at[i] = entry_take(k, from, to->at[i]);
 	for (uint16_t i = 0; i < to->n; i++) {
-		if (!paired.at[i] && !entry_waits(w, i))
+		if (!paired.at[i] && k->waits)
+			paired.at[i] = waiting_take(k, w->runs, from, to->at[i]);
+		else if (!paired.at[i] && !entry_waits(w, i))
 			paired.at[i] = entry_take(k, from, NULL);
 	}
 	while (paired.n < ENTRIES_MAX && (left = entry_take(k, from, NULL)) != NULL)
@@ -173,8 +193,9 @@ static struct said said_of(const struct schema_key *k, struct said above)
 	const char *why = k->why ? k->why : above.why;
 
 	if (k->applied == APPLIED_UNSAID)
-		return (struct said){ above.applied, above.lost, why };
-	return (struct said){ k->applied, k->lost, why };
+		return (struct said){ above.applied, above.lost, why,
+				      k->why ? k->entry_lost : above.entry_lost };
+	return (struct said){ k->applied, k->lost, why, k->entry_lost };
 }
 
 static const char *lost_of(struct said s)
@@ -300,6 +321,23 @@ static void tell_key(struct walk *w, const struct schema_key *k, const char *fro
 static void walk_map(struct walk *w, const struct schema_key *keys, const char *from,
 		     const char *to, struct said above);
 
+/*
+ * How one entry is applied, of a list of which some are live. What is the same one has keys that
+ * speak for themselves, as has one with which something else is wrong.
+ */
+static struct said entry_said(struct walk *w, const struct schema_key *k, const char *from,
+			      const char *to, struct said said)
+{
+	const char *why = k->waits(w->runs, from, w->all ? NULL : to);
+
+	w->apart = !w->all && why && !(from && to && is_same(k, from, to));
+	if (!why)
+		return (struct said){ .applied = APPLIED_BOTH, .lost = k->entry_lost };
+	if (*why)
+		said.why = why;
+	return said;
+}
+
 /* Entries side by side; where one list is longer, the other has none. */
 static void walk_maps(struct walk *w, const struct schema_key *k, const char *from, const char *to,
 		      struct said said)
@@ -314,6 +352,11 @@ static void walk_maps(struct walk *w, const struct schema_key *k, const char *fr
 		entries_pair(w, k, &a, &b);
 	for (uint16_t i = 0; i < a.n || i < b.n; i++) {
 		snprintf(w->key + len, sizeof(w->key) - len, "[%u]", i);
+		if (k->waits) {
+			walk_map(w, k->keys, a.at[i], b.at[i],
+				 entry_said(w, k, a.at[i], b.at[i], said));
+			continue;
+		}
 		w->apart = apart || (!w->all && !is_live(said.applied) &&
 				     (a.n != b.n || !is_same(k, a.at[i], b.at[i])));
 		walk_map(w, k->keys, a.at[i], b.at[i], said);
@@ -348,9 +391,12 @@ static void walk_map(struct walk *w, const struct schema_key *keys, const char *
 static void walk(const struct config *from, const struct config *to,
 		 const struct config_waits *waits, config_tell *tell, void *arg)
 {
-	struct walk w = {
-		.tell = tell, .arg = arg, .lines = to ? to->lines : NULL, .waits = waits, .all = !to
-	};
+	struct walk w = { .tell = tell,
+			  .arg = arg,
+			  .runs = from,
+			  .lines = to ? to->lines : NULL,
+			  .waits = waits,
+			  .all = !to };
 
 	walk_map(&w, schema_top, (const char *)from, (const char *)to, (struct said){ 0 });
 	explicit_bzero(&w, sizeof(w));
@@ -397,6 +443,44 @@ static void take_entries(const struct schema_key *k, char *base, const char *fro
 	}
 }
 
+/* What becomes of an entry at *at; false: it is not there. */
+static bool take_place(const struct schema_key *k, const struct config *runs, char *at,
+		       const char *was, const char *is, struct said said)
+{
+	const bool waits = k->waits(runs, was, is) != NULL;
+	const char *taken = waits ? was : is;
+
+	if (!taken)
+		return false;
+	memcpy(at, taken, k->size);
+	if (waits && is && is_same(k, was, is))
+		take_map(k->keys, at, is, said);
+	return true;
+}
+
+/* Of a list of which some entries are live: in the file's order, and behind them those that stay.
+ */
+static void take_places(const struct schema_key *k, char *base, const char *from, struct said said)
+{
+	struct config *runs = malloc(sizeof(*runs));
+	struct walk w = { .runs = runs };
+	struct entries a, b;
+	uint16_t n = 0;
+
+	if (!runs)
+		return; /* as it is: whatever runs does */
+	memcpy(runs, base, sizeof(*runs));
+	entries_of(k, (const char *)runs, &a);
+	entries_of(k, from, &b);
+	entries_pair(&w, k, &a, &b);
+	explicit_bzero(base + k->off, (size_t)k->size * k->items_max);
+	for (uint16_t i = 0; i < a.n && n < k->items_max; i++)
+		n += take_place(k, runs, base + k->off + (size_t)n * k->size, a.at[i], b.at[i],
+				said);
+	memcpy(base + k->count_off, &n, sizeof(n));
+	config_free(runs);
+}
+
 static void take_map(const struct schema_key *keys, char *base, const char *from, struct said above)
 {
 	for (const struct schema_key *k = keys; k->name; k++) {
@@ -408,6 +492,8 @@ static void take_map(const struct schema_key *keys, char *base, const char *from
 			take_map(k->keys, base + k->off, from + k->off, said);
 		else if (is_live(said.applied))
 			take_key(k, base, from);
+		else if (k->waits)
+			take_places(k, base, from, said);
 		else if (k->type == SCHEMA_MAP)
 			take_entries(k, base, from, said);
 	}
@@ -420,6 +506,16 @@ void config_take_live(struct config *c, const struct config *from)
 
 /* ---- the manual's table ---- */
 
+static void list_key(FILE *out, const char *key, struct said s)
+{
+	const bool some = s.entry_lost && !is_live(s.applied);
+
+	fprintf(out, "%s\t%s%s\t%s%s%s\t%s\n", key, config_applied_text(s.applied),
+		some ? "; of a further VLAN of a device: live" : "", lost_of(s),
+		some ? "; of a further VLAN: " : "", some ? s.entry_lost : "",
+		!is_live(s.applied) && s.why ? s.why : "");
+}
+
 static void list_map(FILE *out, const struct schema_key *keys, const char *above, struct said said)
 {
 	for (const struct schema_key *k = keys; k->name; k++) {
@@ -430,8 +526,7 @@ static void list_map(FILE *out, const struct schema_key *keys, const char *above
 		if (k->type == SCHEMA_MAP)
 			list_map(out, k->keys, key, own);
 		else
-			fprintf(out, "%s\t%s\t%s\t%s\n", key, config_applied_text(own.applied),
-				lost_of(own), !is_live(own.applied) && own.why ? own.why : "");
+			list_key(out, key, own);
 	}
 }
 

@@ -420,6 +420,7 @@ static bool check_device(struct config_reader *r, struct config_port *p)
 
 	if (!device_read(p->device, &d, err, sizeof(err)))
 		return false; /* check_device_text() has said so */
+	p->shares = 0;
 	for (const struct config_port *q = r->c->port; q < p; q++) {
 		if (!device_read(q->device, &other, err, sizeof(err)))
 			continue;

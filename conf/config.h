@@ -205,6 +205,7 @@ struct config_port {
 	uint16_t n_addr;
 	struct config_route route[CONFIG_ROUTES_MAX]; /* gateways are routes to 0/0 and ::/0 */
 	uint16_t n_route;
+	bool gone; /* see kept.h; it has neither addresses nor routes then */
 };
 
 struct config_listener {

@@ -10,9 +10,24 @@
  * against an attacker.
  */
 
+/* By name: places are each process' own. */
+static const struct config_port *port_after(const struct config *c, const struct config_port *last)
+{
+	const struct config_port *next = NULL;
+
+	for (const struct config_port *p = c->port; p < c->port + c->n_port; p++) {
+		if (!p->gone && (!last || strcmp(p->name, last->name) > 0) &&
+		    (!next || strcmp(p->name, next->name) < 0))
+			next = p;
+	}
+	return next;
+}
+
 static void put_ports(const struct config *c, FILE *f)
 {
-	for (const struct config_port *p = c->port; p < c->port + c->n_port; p++)
+	const struct config_port *p = NULL;
+
+	while ((p = port_after(c, p)) != NULL)
 		fprintf(f, "ports: %s %s %u %u\n", p->name, p->device, p->mtu, p->vlan);
 }
 

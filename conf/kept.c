@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "kept.h"
+#include "vlan.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -29,6 +30,11 @@ static bool same_domain(const void *a, const void *b)
 		      ((const struct config_domain *)b)->name) == 0;
 }
 
+static bool same_port(const void *a, const void *b)
+{
+	return port_same(a, b);
+}
+
 #define KEPT(list, n, max_, entry)                                                         \
 	.off = offsetof(struct config, list), .size = sizeof(struct entry),                \
 	.count_off = offsetof(struct config, n), .gone_off = offsetof(struct entry, gone), \
@@ -41,6 +47,9 @@ static const struct kept realms = { "realms", KEPT(realm, n_realm, CONFIG_REALMS
 				    same_realm };
 static const struct kept relays = { "relays", KEPT(relay, n_relay, CTL_RELAYS_MAX, config_relay),
 				    same_relay };
+
+static const struct kept ports = { "ports", KEPT(port, n_port, CTL_PORTS_MAX, config_port),
+				   same_port };
 
 static char *entry_of(const struct kept *k, struct config *c, uint16_t i)
 {
@@ -113,10 +122,20 @@ static void domain_indexes_keep(struct config *c, const uint16_t *place)
 		index_keep(&c->realm[i].domain_index, place, n);
 }
 
+/* What has an address, or is routed, is so by a port that is there. */
+static void ports_leave(struct config *c)
+{
+	for (uint16_t i = 0; i < c->n_port; i++) {
+		if (c->port[i].gone)
+			c->port[i].n_addr = c->port[i].n_route = 0;
+	}
+}
+
 static bool keep(const struct config *runs, struct config *c, struct config *work, char *err,
 		 size_t errlen)
 {
-	uint16_t domain[CONFIG_DOMAINS_MAX], realm[CONFIG_REALMS_MAX], relay[CTL_RELAYS_MAX];
+	uint16_t domain[CONFIG_DOMAINS_MAX], realm[CONFIG_REALMS_MAX], relay[CTL_RELAYS_MAX],
+	    port[CTL_PORTS_MAX];
 
 	memcpy(work, runs, sizeof(*work));
 	if (!places_make(&domains, work, c, domain, err, errlen))
@@ -128,9 +147,15 @@ static bool keep(const struct config *runs, struct config *c, struct config *wor
 		index_keep(&c->relay[i].realm_index, realm, c->n_realm);
 	if (!places_make(&relays, work, c, relay, err, errlen))
 		return false;
+	if (!places_make(&ports, work, c, port, err, errlen) ||
+	    !ports_stay(runs, work, err, errlen))
+		return false;
+	ports_leave(work);
+	ports_share(work);
 	places_copy(&domains, c, work);
 	places_copy(&realms, c, work);
 	places_copy(&relays, c, work);
+	places_copy(&ports, c, work);
 	return true;
 }
 

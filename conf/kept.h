@@ -3,12 +3,12 @@
 #define FL_CONF_KEPT_H
 
 /*
- * Relays, realms and TLS domains are known by their place in the list, by sessions, terminations,
- * connections and state files. So a reload leaves each where it is, whatever its place in the file:
- * one that is taken out stays there, with `gone`, until the process ends, and has its place again
- * when it comes back; others get places behind. Each process has places of its own, since either
- * may have begun with another file; the boundary tells one from the other (region.relay,
- * region.domain).
+ * Ports, relays, realms and TLS domains are known by their place in the list, by sessions,
+ * terminations, connections and state files. So a reload leaves each where it is, whatever its
+ * place in the file: one that is taken out stays there, with `gone`, until the process ends, and
+ * has its place again when it comes back; others get places behind. Each process has places of its
+ * own, since either may have begun with another file; the boundary tells one from the other
+ * (region.relay, region.domain).
  */
 #include "config.h"
 

@@ -18,10 +18,9 @@ void layout_make(const struct config *c, struct region *r)
 	uint32_t i;
 
 	r->n_workers = c->dataplane.n_workers;
-	r->n_ports = c->n_port;
-	r->port_info = layout_take(&end, sizeof(struct ctl_port_info) * c->n_port);
-	r->xstats = layout_take(&end, sizeof(struct ctl_xstats) * c->n_port);
-	/* As many as there may be: a reload can add some. */
+	/* As many as there may be, here and below: a reload can add some. */
+	r->port_info = layout_take(&end, sizeof(struct ctl_port_info) * CTL_PORTS_MAX);
+	r->xstats = layout_take(&end, sizeof(struct ctl_xstats) * CTL_PORTS_MAX);
 	r->n_certs = CONFIG_CERTIFICATES_MAX;
 	r->cert_info = layout_take(&end, sizeof(struct ctl_cert_info) * CONFIG_CERTIFICATES_MAX);
 	for (i = 0; i < r->n_workers; i++) {
@@ -31,7 +30,7 @@ void layout_make(const struct config *c, struct region *r)
 		w->cmd_ring = layout_take(&end, ring_bytes(w->cmd_slots));
 		w->evt_ring = layout_take(&end, ring_bytes(w->evt_slots));
 		w->counters = layout_take(&end, sizeof(struct ctl_counters));
-		w->ports = layout_take(&end, sizeof(struct ctl_port_counters) * c->n_port);
+		w->ports = layout_take(&end, sizeof(struct ctl_port_counters) * CTL_PORTS_MAX);
 		w->conns_max = c->tcp.connections + config_associations(c);
 		w->conns = layout_take(&end, sizeof(struct ctl_conn_info) * w->conns_max);
 		w->by_addr =

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "schema.h"
+#include "vlan.h"
 
 #include <stddef.h>
 
@@ -350,11 +351,9 @@ static const struct schema_key keys_port[] = {
 	  .help = "devices of the bond, on any bus; of active-backup the first is preferred" },
 	{ "mtu", SCHEMA_UINT, FIELD(config_port, mtu),
 	  .min = 576, .max = 9600, .def = "1500", .unit = "bytes",
-	  .why = "a device is set up once, before packets are taken from it",
 	  .help = "largest IP packet; with an IPv6 address 1280 or more" },
 	{ "vlan", SCHEMA_UINT, FIELD(config_port, vlan),
 	  .min = 0, .max = 4094, .def = "0",
-	  .why = "rules and filters of the device have it from before packets are taken from it",
 	  .help = "tag of every frame; 0: untagged; ports of one device differ by it" },
 	{ "rx-desc", SCHEMA_UINT, FIELD(config_port, rx_desc),
 	  .min = 64, .max = 32768, .def = "1024", .unit = "packets a worker",
@@ -932,9 +931,11 @@ const struct schema_key schema_top[] = {
 	  .applied = APPLIED_BOTH, .lost = "nothing; connections that have reached a back end stay there until they end",
 	  .help = "what else than TURN is reached through listeners for TLS and TCP" },
 	{ "ports", SCHEMA_MAP, LIST(config, port, n_port, 1, CTL_PORTS_MAX), .keys = keys_port,
+	  .gone_off = offsetof(struct config_port, gone), .waits = port_entry_waits,
+	  .entry_lost = "nothing of other ports; of one that is removed, or has another name, vlan or mtu: what came and went by it",
 	  .applied = APPLIED_DP,
-	  .why = "each port, one for a VLAN as well, has its counters in the shared memory and its queues and tables in every worker, which are laid out once",
-	  .help = "network ports" },
+	  .why = "each device has its queues and tables in every worker, which are laid out once",
+	  .help = "network ports; another vlan of a device that has one is added, removed and changed live, and there is room for 16 ports, those that were removed included" },
 	{ "listeners", SCHEMA_MAP, LIST(config, listener, n_listener, 1, CTL_LISTENERS_MAX),
 	  .keys = keys_listener, .known_by = 3,
 	  .applied = APPLIED_BOTH, .lost = "nothing, in whatever order they stand; when one is removed, or its address, port or transport is another: its clients' allocations and connections. The first one at a relay's address, for TLS, or for TCP of a port, is added by a restart of fairlead-dp", .help = "where clients reach the relay" },

@@ -40,6 +40,12 @@ struct schema_key {
 	 * is known by its first key, and their order means nothing.
 	 */
 	uint32_t gone_off;
+	/*
+	 * Of such a list, if it is not live: why `to` cannot take the place of `from` where `runs`
+	 * runs, of which one may be NULL; NULL: it can, and what that costs is entry_lost.
+	 */
+	const char *(*waits)(const struct config *runs, const void *from, const void *to);
+	const char *entry_lost;
 	/* Other lists whose order means nothing: each entry is known by so many of its first keys.
 	 */
 	uint16_t known_by;

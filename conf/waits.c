@@ -2,6 +2,7 @@
 #include "kept.h"
 #include "listener.h"
 #include "schema.h"
+#include "vlan.h"
 
 #include <stdarg.h>
 
@@ -130,8 +131,7 @@ static bool is_first_tcp(const struct holder *h, const struct ip_addr *at)
 	for (uint16_t i = 0; i < h->c->n_port; i++) {
 		const struct config_port *p = &h->c->port[i];
 
-		if ((!at || config_port_has(p, at)) &&
-		    !config_port_has_tcp(h->runs, &h->runs->port[i]))
+		if ((!at || config_port_has(p, at)) && !port_is_ready_for_tcp(h->runs, p))
 			return true;
 	}
 	return false;

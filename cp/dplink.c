@@ -59,7 +59,7 @@ static const char *worker_attach(struct dplink *l, struct worker_link *w,
 	trace = region_at(l->base, l->size, c->trace, ring_bytes(CTL_TRACE_SLOTS), 64);
 	w->counters = region_at(l->base, l->size, c->counters, sizeof(struct ctl_counters), 64);
 	w->ports = region_at(l->base, l->size, c->ports,
-			     (uint64_t)l->n_ports * sizeof(struct ctl_port_counters), 64);
+			     CTL_PORTS_MAX * sizeof(struct ctl_port_counters), 64);
 	w->conns = region_at(l->base, l->size, c->conns,
 			     (uint64_t)c->conns_max * sizeof(struct ctl_conn_info), 64);
 	w->conns_max = c->conns_max;
@@ -113,11 +113,10 @@ static const char *region_attach(struct dplink *l)
 	l->generation = r.generation;
 	l->conn_key = r.conn_key;
 	l->n_workers = r.n_workers;
-	l->n_ports = r.n_ports;
 	l->port_info = region_at(l->base, l->size, r.port_info,
-				 (uint64_t)r.n_ports * sizeof(struct ctl_port_info), 8);
-	l->xstats = region_at(l->base, l->size, r.xstats,
-			      (uint64_t)r.n_ports * sizeof(struct ctl_xstats), 8);
+				 CTL_PORTS_MAX * sizeof(struct ctl_port_info), 8);
+	l->xstats =
+	    region_at(l->base, l->size, r.xstats, CTL_PORTS_MAX * sizeof(struct ctl_xstats), 8);
 	l->cert_info = region_at(l->base, l->size, r.cert_info,
 				 (uint64_t)r.n_certs * sizeof(struct ctl_cert_info), 64);
 	if (!l->port_info || !l->xstats || !l->cert_info)
@@ -198,7 +197,6 @@ void dplink_detach(struct dplink *l)
 	}
 	l->fault = NULL;
 	l->n_workers = 0;
-	l->n_ports = 0;
 }
 
 /* ---- commands ---- */
@@ -302,7 +300,7 @@ bool dplink_trace(struct dplink *l, uint32_t worker, struct ctl_trace *out)
 	memcpy(out, ring_peek(r, 0), sizeof(*out));
 	ring_release(r, 1);
 	if (out->event < TRACE_EVENTS && out->reason < DROP_MAX &&
-	    out->n_bytes <= CTL_TRACE_BYTES && out->port < l->conf->n_port)
+	    out->n_bytes <= CTL_TRACE_BYTES && dplink_trace_place(l, out))
 		return true;
 	dplink_fail(l, "a trace that cannot be");
 	return false;
@@ -382,11 +380,6 @@ uint32_t dplink_n_workers(const struct dplink *l)
 	return l->n_workers;
 }
 
-uint32_t dplink_n_ports(const struct dplink *l)
-{
-	return l->n_ports;
-}
-
 const struct ctl_counters *dplink_counters(const struct dplink *l, uint32_t worker)
 {
 	return worker < l->n_workers ? l->worker[worker].counters : NULL;
@@ -395,17 +388,18 @@ const struct ctl_counters *dplink_counters(const struct dplink *l, uint32_t work
 const struct ctl_port_counters *dplink_port_counters(const struct dplink *l, uint32_t worker,
 						     uint32_t port)
 {
-	return worker < l->n_workers && port < l->n_ports ? &l->worker[worker].ports[port] : NULL;
+	return worker < l->n_workers && port < dplink_n_ports(l) ? &l->worker[worker].ports[port]
+								 : NULL;
 }
 
 const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t port)
 {
-	return port < l->n_ports ? &l->port_info[port] : NULL;
+	return port < dplink_n_ports(l) ? &l->port_info[port] : NULL;
 }
 
 const struct ctl_xstats *dplink_xstats(const struct dplink *l, uint32_t port)
 {
-	return port < l->n_ports ? &l->xstats[port] : NULL;
+	return port < dplink_n_ports(l) ? &l->xstats[port] : NULL;
 }
 
 const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t cert)

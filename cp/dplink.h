@@ -123,7 +123,10 @@ const struct region *dplink_region(const struct dplink *l);
 uint32_t dplink_n_workers(const struct dplink *l); /* 0 when not attached */
 /* Our place of a TLS domain, by the dataplane's; CONFIG_DOMAINS_MAX or more: we have none such. */
 uint16_t dplink_domain(const struct dplink *l, uint16_t theirs);
+/* Places that the dataplane has told; ports that are gone are among them (ctl_port_info). */
 uint32_t dplink_n_ports(const struct dplink *l);
+/* The dataplane's place of a port of ours; dplink_n_ports() or more: it has none such. */
+uint32_t dplink_port(struct dplink *l, uint16_t ours);
 
 /* Checked pointers into the region; NULL when not attached or out of range. */
 const struct ctl_counters *dplink_counters(const struct dplink *l, uint32_t worker);

@@ -144,7 +144,8 @@ static void event_next(struct dplink *l, uint32_t worker, bool now)
 	if (!copied)
 		why = "impossible type or length of an event";
 	else if (!dplink_event_places(l, &l->event, &listener))
-		why = "something of a listener, a relay or a TLS domain that does not exist";
+		why =
+		    "something of a listener, a port, a relay or a TLS domain that does not exist";
 	else if (listener != LISTENER_GONE)
 		why = event_invalid(l->conf, &l->event);
 	if (why)

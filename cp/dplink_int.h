@@ -21,7 +21,9 @@ enum sync_step {
 
 /* Places of a kind: ours by the dataplane's, and the reverse; PLACE_GONE: not known yet. */
 enum { PLACE_GONE = LISTENER_GONE };
-_Static_assert(CTL_RELAYS_MAX <= CTL_PLACES_MAX && CTL_DOMAINS_MAX <= CTL_PLACES_MAX, "room");
+_Static_assert(CTL_RELAYS_MAX <= CTL_PLACES_MAX && CTL_DOMAINS_MAX <= CTL_PLACES_MAX &&
+		   CTL_PORTS_MAX <= CTL_PLACES_MAX,
+	       "room");
 
 struct dplink_places {
 	uint16_t ours[CTL_PLACES_MAX], theirs[CTL_PLACES_MAX];
@@ -54,11 +56,11 @@ struct dplink {
 	int wake_cp;
 	uint64_t generation;
 	struct siphash_key conn_key;
-	uint32_t n_workers, n_ports;
+	uint32_t n_workers;
 	struct ctl_port_info *port_info;
 	struct ctl_xstats *xstats;
 	struct ctl_cert_info *cert_info;
-	struct dplink_places listener, relay, domain;
+	struct dplink_places listener, relay, domain, port;
 	uint32_t seq;
 	uint32_t turn;	   /* worker that is first in the next poll */
 	bool begun;	   /* replays have, since the last poll looked */
@@ -77,10 +79,10 @@ static inline bool dplink_audits(const struct worker_link *w)
 bool dplink_usable(const struct dplink *l);
 
 /*
- * The two processes number listeners, relays and TLS domains each for itself, and know them by what
- * they are (dplink_place.c). Those of an event become ours, PLACE_GONE where we have none such; of
- * a request or a session *listener is LISTENER_GONE if that is none of ours any more, or not yet.
- * False: it cannot be.
+ * The two processes number listeners, ports, relays and TLS domains each for itself, and know them
+ * by what they are (dplink_place.c). Those of an event become ours, PLACE_GONE where we have none
+ * such; of a request or a session *listener is LISTENER_GONE if that is none of ours any more, or
+ * not yet. False: it cannot be.
  */
 bool dplink_event_places(struct dplink *l, union ctl_evt *e, uint16_t *listener);
 /*
@@ -88,6 +90,8 @@ bool dplink_event_places(struct dplink *l, union ctl_evt *e, uint16_t *listener)
  * The slot is written only.
  */
 void dplink_cmd_places(struct dplink *l, uint16_t type, const void *cmd, void *slot);
+/* That of a trace becomes ours, CTL_PORTS_MAX where we have none such. False: it cannot be. */
+bool dplink_trace_place(struct dplink *l, struct ctl_trace *t);
 /* Another dataplane: nothing is known. */
 void dplink_places_forget(struct dplink *l);
 /* The dataplane did what cannot be: nothing more is taken from it or given to it. */

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Places of listeners, relays and TLS domains on the boundary. The dataplane tells what each of its
- * places means before it uses it, and never gives it another meaning; so what was found once holds
- * until it is another dataplane. Our own places live as long as we do (conf/listener.h, kept.h).
+ * Places of listeners, ports, relays and TLS domains on the boundary. The dataplane tells what each
+ * of its places means before it uses it, and never gives it another meaning; so what was found once
+ * holds until it is another dataplane. Our own places live as long as we do (conf/listener.h,
+ * kept.h).
  */
 #include "dplink_int.h"
 
 #include "../conf/kept.h"
 #include "../conf/listener.h"
+#include "../conf/vlan.h"
 
 void dplink_places_forget(struct dplink *l)
 {
 	memset(&l->listener, 0xff, sizeof(l->listener));
 	memset(&l->relay, 0xff, sizeof(l->relay));
 	memset(&l->domain, 0xff, sizeof(l->domain));
+	memset(&l->port, 0xff, sizeof(l->port));
 }
 
 static const struct region *region_of(const struct dplink *l)
@@ -76,6 +79,32 @@ static uint16_t domain_ours(const struct dplink *l, uint16_t theirs)
 	return PLACE_GONE;
 }
 
+static uint16_t ports_told(const struct dplink *l)
+{
+	return told_of(&region_of(l)->n_ports, CTL_PORTS_MAX);
+}
+
+uint32_t dplink_n_ports(const struct dplink *l)
+{
+	return l->base ? ports_told(l) : 0;
+}
+
+static uint16_t port_ours(const struct dplink *l, uint16_t theirs)
+{
+	struct config_port like = { 0 };
+	struct ctl_port_place at;
+
+	memcpy(&at, &region_of(l)->port[theirs], sizeof(at));
+	memcpy(like.name, at.name, sizeof(like.name) - 1);
+	like.vlan = at.vlan;
+	like.mtu = at.mtu;
+	for (uint16_t i = 0; i < l->conf->n_port; i++) {
+		if (port_same(&l->conf->port[i], &like))
+			return i;
+	}
+	return PLACE_GONE;
+}
+
 /* ---- both ways ---- */
 
 struct kind {
@@ -86,6 +115,7 @@ struct kind {
 static const struct kind listeners = { listeners_told, listener_ours };
 static const struct kind relays = { relays_told, relay_ours };
 static const struct kind domains = { domains_told, domain_ours };
+static const struct kind ports = { ports_told, port_ours };
 
 /* Ours of a place that was told. */
 static uint16_t ours_find(const struct dplink *l, const struct kind *k, struct dplink_places *p,
@@ -141,6 +171,42 @@ static bool leg_take(struct dplink *l, struct ctl_leg *leg, uint16_t *place)
 	return true;
 }
 
+static bool port_take(struct dplink *l, uint16_t *port)
+{
+	if (!place_take(l, &ports, &l->port, port))
+		return false;
+	if (*port == PLACE_GONE)
+		*port = CTL_PORTS_MAX;
+	return true;
+}
+
+static bool neighbours_take(struct dplink *l, struct evt_neighbours *e)
+{
+	for (uint16_t i = 0; i < e->n && i < CTL_NEIGHBOURS; i++) {
+		uint16_t port = e->neighbour[i].port;
+
+		if (!port_take(l, &port))
+			return false;
+		e->neighbour[i].port = (uint8_t)port;
+	}
+	return true;
+}
+
+bool dplink_trace_place(struct dplink *l, struct ctl_trace *t)
+{
+	uint16_t port = t->port;
+
+	if (!port_take(l, &port))
+		return false;
+	t->port = (uint8_t)port;
+	return true;
+}
+
+uint32_t dplink_port(struct dplink *l, uint16_t ours)
+{
+	return dplink_usable(l) ? theirs_find(l, &ports, &l->port, ours) : PLACE_GONE;
+}
+
 bool dplink_event_places(struct dplink *l, union ctl_evt *e, uint16_t *listener)
 {
 	*listener = 0;
@@ -153,6 +219,10 @@ bool dplink_event_places(struct dplink *l, union ctl_evt *e, uint16_t *listener)
 		       relay_take(l, &e->session.relay[RELAY_V6]);
 	case EVT_CONTEXT:
 		return term_take(l, &e->context.term[0]) && term_take(l, &e->context.term[1]);
+	case EVT_NEIGHBOURS:
+		return neighbours_take(l, &e->neighbours);
+	case EVT_PING:
+		return port_take(l, &e->ping.port);
 	case EVT_PSK:
 		return place_take(l, &domains, &l->domain, &e->psk.domain);
 	default:
@@ -203,6 +273,10 @@ void dplink_cmd_places(struct dplink *l, uint16_t type, const void *cmd, void *s
 		break;
 	case CMD_SEND:
 		leg_give(l, &((const struct cmd_send *)cmd)->leg, &((struct cmd_send *)slot)->leg);
+		break;
+	case CMD_PING:
+		((struct cmd_ping *)slot)->port =
+		    theirs_find(l, &ports, &l->port, ((const struct cmd_ping *)cmd)->port);
 		break;
 	case CMD_CONTEXT_SET:
 		context_give(l, cmd, slot);

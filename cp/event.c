@@ -69,6 +69,12 @@ static const char *context_invalid(const struct config *c, const struct evt_cont
 	return NULL;
 }
 
+/* Ours, or one that we do not have (dplink_place.c). */
+static bool port_may_be(const struct config *c, uint16_t port)
+{
+	return port < c->n_port || port == CTL_PORTS_MAX;
+}
+
 static const char *neighbours_invalid(const struct config *c, const struct evt_neighbours *e)
 {
 	static const char *const why = "a neighbour that cannot be";
@@ -78,7 +84,7 @@ static const char *neighbours_invalid(const struct config *c, const struct evt_n
 	for (uint32_t i = 0; i < e->n; i++) {
 		const struct ctl_neighbour *n = &e->neighbour[i];
 
-		if (n->state == NEIGH_FREE || n->state > NEIGH_FAILED || n->port >= c->n_port)
+		if (n->state == NEIGH_FREE || n->state > NEIGH_FAILED || !port_may_be(c, n->port))
 			return why;
 	}
 	return NULL;
@@ -86,7 +92,7 @@ static const char *neighbours_invalid(const struct config *c, const struct evt_n
 
 static const char *ping_invalid(const struct config *c, const struct evt_ping *e)
 {
-	return e->result < PING_RESULTS && e->port < c->n_port && e->hop <= NEIGH_FAILED
+	return e->result < PING_RESULTS && port_may_be(c, e->port) && e->hop <= NEIGH_FAILED
 		   ? NULL
 		   : "an answer to a ping that cannot be";
 }

@@ -71,11 +71,12 @@ static bool has_ipsec(const struct dplane *dp, const struct ip_addr *ip)
 	return false;
 }
 
-/* True: it was not there. */
+/* True: it was not there, or on another link. */
 static bool local_add(struct dplane *dp, const struct ip_addr *ip, uint16_t port)
 {
 	const uint16_t i = local_find(dp, ip);
 	struct local_addr *l = &dp->local[i];
+	const bool moves = i < dp->n_local && l->port != port;
 
 	if (i == dp->n_local) {
 		l->ip = *ip;
@@ -90,7 +91,7 @@ static bool local_add(struct dplane *dp, const struct ip_addr *ip, uint16_t port
 	l->port = port;
 	l->short_port = l->ipsec ? LOCAL_NONE : port; /* what comes is judged by rx_parse.c */
 	if (l->there)
-		return false;
+		return moves;
 	l->there = true;
 	local_slot_add(dp, i);
 	return true;
@@ -109,10 +110,12 @@ static void local_del(struct dplane *dp, uint16_t i)
 	l->there = false;
 }
 
-/* Made of the MAC, and the port's as long as it lives. */
+/* Made of the MAC, and the port's as long as it is there. */
 static bool is_link_local_of(const struct dplane *dp, const struct local_addr *l)
 {
-	return ip_is_link_local(&l->ip) && ip_eq(&dp->port[l->port].link_local, &l->ip);
+	const struct port *p = &dp->port[l->port];
+
+	return ip_is_link_local(&l->ip) && !port_is_gone(p) && ip_eq(&p->link_local, &l->ip);
 }
 
 bool dplane_addrs_fit(const struct dplane *dp, const struct config *c, char *err, size_t errlen)
@@ -120,6 +123,7 @@ bool dplane_addrs_fit(const struct dplane *dp, const struct config *c, char *err
 	uint32_t n = dp->n_local;
 
 	for (uint16_t i = 0; i < c->n_port; i++) {
+		n += i >= dp->n_ports && c->port[i].shares; /* a link-local one each */
 		for (uint16_t k = 0; k < c->port[i].n_addr; k++)
 			n += local_find(dp, &c->port[i].addr[k].ip) == dp->n_local;
 	}

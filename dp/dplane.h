@@ -112,10 +112,15 @@ struct port {
 	int node;	      /* NUMA node of the device; negative: of none */
 	bool rings_apart;     /* that has no memory for its rings: they are on another */
 	bool lacp;	      /* the driver wants to be called even if there is nothing to send */
-	uint16_t next;	      /* index of the next port of the same device, another VLAN; 0: none */
-	uint16_t l2_len;      /* 14, or 18 with a tag */
-	bool multi_seg;	      /* takes chained mbufs */
-	bool fast_free;	      /* frees what it sent to one pool without looking */
+	/*
+	 * Index of the next port of the same device, another VLAN; 0: none. Once it is there it
+	 * stays, as what it leads to does; a reload adds behind the last.
+	 */
+	_Atomic uint16_t next;
+	_Atomic bool gone;	      /* a reload has taken it out: no frame is its own (vlan.h) */
+	uint16_t l2_len;	      /* 14, or 18 with a tag */
+	bool multi_seg;		      /* takes chained mbufs */
+	bool fast_free;		      /* frees what it sent to one pool without looking */
 	bool rx_csum_ip, rx_csum_l4;  /* verifies checksums itself */
 	bool tx_csum_tcp, tx_csum_ip; /* computes checksums of what it sends */
 	bool tx_tso;		      /* cuts large segments */
@@ -163,8 +168,13 @@ struct dplane {
 	_Atomic(struct snapshot *) live; /* NULL: that of the start; snapshot.c */
 	struct snapshot *retired;	 /* the service thread's, as service_id is */
 	uint16_t service_id;		 /* the last that was given to a service */
+	/*
+	 * A reload adds some behind: they are written before anybody is told of them, and stay.
+	 * port_conf is of those alone.
+	 */
 	struct port port[CTL_PORTS_MAX];
-	uint16_t n_ports;
+	_Atomic uint16_t n_ports;
+	struct config_port port_conf[CTL_PORTS_MAX];
 	uint16_t n_workers;
 	struct worker *worker[CTL_WORKERS_MAX];
 	int node[CTL_WORKERS_MAX]; /* NUMA node of each worker's CPU; negative: not known */
@@ -207,8 +217,8 @@ struct dplane {
 	/* Shared region. Base and size as mapped here. */
 	struct region *region;
 	uint64_t region_size;
-	uint64_t port_info;	     /* offset of struct ctl_port_info[n_ports] */
-	uint64_t xstats;	     /* offset of struct ctl_xstats[n_ports] */
+	uint64_t port_info;	     /* offset of struct ctl_port_info[CTL_PORTS_MAX] */
+	uint64_t xstats;	     /* offset of struct ctl_xstats[CTL_PORTS_MAX] */
 	uint64_t cert_info;	     /* offset of struct ctl_cert_info[n_certificate] */
 	struct siphash_key conn_key; /* of struct conn_index */
 	int wake_cp;		     /* eventfd */
@@ -225,6 +235,17 @@ struct dplane {
 	_Atomic bool stop;   /* written by the signal handler, read by all */
 	_Atomic bool reload; /* written by the signal handler, taken by the service thread */
 };
+
+static inline bool port_is_gone(const struct port *p)
+{
+	return atomic_load_explicit(&p->gone, memory_order_acquire);
+}
+
+/* Whether port i is of the device that `first` was opened for, itself included. */
+static inline bool port_is_on(const struct dplane *dp, uint16_t i, const struct port *first)
+{
+	return i == first->idx || dp->port[i].conf->shares == first->idx + 1;
+}
 
 /* The port's device says that it has no link, or there is none: what is sent by it is lost. */
 static inline bool port_is_down(const struct port *p)

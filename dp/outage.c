@@ -3,7 +3,9 @@
 #include "bond.h"
 #include "conf/device.h"
 #include "pci.h"
+#include "snapshot.h"
 #include "steer.h"
+#include "vlan.h"
 #include "worker.h"
 
 #include <rte_dev.h>
@@ -60,7 +62,7 @@ static uint64_t packets_given(const struct dplane *dp, uint16_t port)
 	uint64_t n = 0;
 
 	for (uint16_t k = 0; k < dp->n_ports; k++) {
-		if (k != port && dp->port[k].conf->shares != port + 1)
+		if (!port_is_on(dp, k, &dp->port[port]))
 			continue;
 		for (uint16_t i = 0; i < dp->n_workers; i++) {
 			const struct ctl_port_counters *c = &dp->worker[i]->port_counters[k];
@@ -158,7 +160,7 @@ static void stall_look(struct outage *o, const struct port *p, uint64_t now_ms)
 static void links_set(struct dplane *dp, const struct port *p, enum port_link link)
 {
 	for (uint16_t i = 0; i < dp->n_ports; i++)
-		if (i == p->idx || dp->conf->port[i].shares == p->idx + 1)
+		if (port_is_on(dp, i, p) && !port_is_gone(&dp->port[i]))
 			atomic_store(&dp->port[i].link, link);
 }
 
@@ -258,8 +260,9 @@ static void port_opened(struct outage *o, struct port *p, uint64_t now_ms)
 		return;
 	}
 	for (uint16_t i = 0; i < o->dp->n_ports; i++)
-		if (i == p->idx || o->dp->conf->port[i].shares == p->idx + 1)
+		if (port_is_on(o->dp, i, p))
 			o->dp->port[i].id = o->reopen.now.id;
+	vlan_register(snapshot_conf(o->dp), p); /* others than when it was begun */
 	RTE_LOG(NOTICE, USER1, "port %s (%s): works again\n", p->conf->name, p->conf->device);
 	x->step = OUTAGE_NONE;
 	links_set(o->dp, p, LINK_DOWN);

@@ -475,7 +475,6 @@ static bool port_start(struct dplane *dp, struct port *p, const struct config_de
 				 "has no MAC address (give it one where it is made)", r, err,
 				 errlen);
 	port_hear(p);
-	vlan_register(dp, p);
 	port_bursts(p);
 	return true;
 }
@@ -541,31 +540,13 @@ bool port_device_open(struct dplane *dp, const struct config *c, struct port *p,
 	    !port_buffers(dp, p, err, errlen) || !port_queues(dp, p, err, errlen) ||
 	    !port_tap(dp, p, err, errlen) || !port_start(dp, p, &d, err, errlen))
 		return false;
+	vlan_register(c, p);
 	if (p->rx_queues > 1)
 		rss_read(&p->rss, p->id);
 	p->node = device_node(p);
 	bond_links(p);
 	steer_device(dp, c, p);
 	return true;
-}
-
-/* Another port of a device that is open: all is the first's but what the VLAN makes different. */
-static void device_join(struct dplane *dp, struct port *p)
-{
-	const struct port *first = &dp->port[p->conf->shares - 1];
-	struct port *last = &dp->port[p->conf->shares - 1];
-	const struct port own = *p;
-
-	while (last->next)
-		last = &dp->port[last->next];
-	last->next = own.idx;
-	*p = *first;
-	p->idx = own.idx;
-	p->conf = own.conf;
-	p->mtu = own.mtu;
-	p->vlan = own.vlan;
-	p->l2_len = own.l2_len;
-	p->rx_queues = p->next = 0;
 }
 
 bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen)
@@ -577,7 +558,7 @@ bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen)
 	p->l2_len = l2_len(c->vlan != 0);
 	dp->n_ports = (uint16_t)(idx + 1);
 	if (c->shares)
-		device_join(dp, p);
+		vlan_join(dp, p);
 	else if (!port_device_open(dp, dp->conf, p, err, errlen))
 		return false;
 	dplane_add_link_local(dp, p);

@@ -80,7 +80,7 @@ void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts
 		      sizeof(*i), alignof(struct ctl_port_info));
 	uint32_t seq = atomic_load_explicit(&i->seq, memory_order_relaxed) | 1;
 	struct rte_eth_link link = { 0 };
-	const bool out = port_is_out(port);
+	const bool gone = port_is_gone(port), out = gone || port_is_out(port);
 	bool told = !out && link_read(port, &link);
 	struct rte_eth_stats st = { 0 };
 	char members[CTL_TEXT_MAX];
@@ -97,7 +97,8 @@ void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts
 	atomic_store_explicit(&i->seq, seq, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 	i->link_up = link.link_status;
-	i->out = out;
+	i->out = out && !gone;
+	i->gone = gone;
 	i->outages = port->outages;
 	i->speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
 	i->mtu = port->mtu;

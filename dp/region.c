@@ -93,6 +93,31 @@ static void listeners_tell(struct dplane *dp, const struct config *c)
 	atomic_store_explicit(&r->n_listener, n, memory_order_release);
 }
 
+/* Of a port that comes later than the start nobody is told before the service thread has looked. */
+static void port_hide(struct dplane *dp, uint16_t i)
+{
+	struct ctl_port_info *p =
+	    region_at(dp->region, dp->region_size, dp->port_info + i * sizeof(*p), sizeof(*p),
+		      alignof(struct ctl_port_info));
+
+	if (p)
+		p->gone = 1;
+}
+
+static void ports_tell(struct dplane *dp, const struct config *c)
+{
+	struct region *r = dp->region;
+
+	for (uint16_t i = 0; i < c->n_port; i++) {
+		memcpy(r->port[i].name, c->port[i].name, sizeof(r->port[i].name));
+		r->port[i].vlan = c->port[i].vlan;
+		r->port[i].mtu = c->port[i].mtu;
+		if (r->n_ports && i >= r->n_ports)
+			port_hide(dp, i);
+	}
+	atomic_store_explicit(&r->n_ports, c->n_port, memory_order_release);
+}
+
 /* Those that were told already are told as they are. */
 void region_places(struct dplane *dp, const struct config *c)
 {
@@ -102,6 +127,7 @@ void region_places(struct dplane *dp, const struct config *c)
 	for (uint16_t i = 0; i < c->n_relay; i++)
 		r->relay[i] = (struct ctl_relay_place){ c->relay[i].addr, c->relay[i].owner };
 	atomic_store_explicit(&r->n_relay, c->n_relay, memory_order_release);
+	ports_tell(dp, c);
 	for (uint16_t i = 0; i < c->n_domain; i++)
 		memcpy(r->domain[i].name, c->domain[i].name, sizeof(r->domain[i].name));
 	atomic_store_explicit(&r->n_domain, c->n_domain, memory_order_release);

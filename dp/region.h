@@ -15,7 +15,7 @@ int region_create(struct dplane *dp, char *err, size_t errlen);
  * would be a system call on the packet path. Before anybody else has the region: it is zeros then.
  */
 void region_touch(const struct dplane *dp, uint16_t worker);
-/* Listeners, relays and TLS domains of c, at their places. By the service thread. */
+/* Listeners, ports, relays and TLS domains of c, at their places. By the service thread. */
 void region_places(struct dplane *dp, const struct config *c);
 void region_destroy(struct dplane *dp, int fd);
 

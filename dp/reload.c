@@ -4,6 +4,7 @@
 #include "snapshot.h"
 #include "steer.h"
 #include "tls/handshake.h"
+#include "vlan.h"
 #include "../conf/eal.h"
 
 #include <rte_log.h>
@@ -35,7 +36,7 @@ static bool take(struct dplane *dp, struct snapshot *s, struct tls_watch *watch,
 
 	/* Before they are read: what changes meanwhile is looked at again. */
 	tls_watch_taken(&fresh, s->conf);
-	if (!dplane_addrs_fit(dp, s->conf, err, errlen) ||
+	if (!vlans_fit(dp, s->conf, err, errlen) || !dplane_addrs_fit(dp, s->conf, err, errlen) ||
 	    !dplane_relays_fit(dp, s->conf, err, errlen) || !steer_fits(dp, s->conf, err, errlen) ||
 	    (dp->n_cryptos && !cryptos_reload(dp, s, err, errlen)))
 		return false;
@@ -43,7 +44,9 @@ static bool take(struct dplane *dp, struct snapshot *s, struct tls_watch *watch,
 	reload_log_levels(s->conf);
 	dplane_relays_add(dp, s->conf);
 	region_places(dp, s->conf); /* whom requests may be of from here on */
+	vlans_add(dp, s->conf);
 	snapshot_publish(dp, s);
+	vlans_drop(dp, s->conf);
 	dplane_addrs_set(dp, s->conf);
 	dplane_listeners_set(dp, s->conf);
 	dplane_relays_set(dp, s->conf);

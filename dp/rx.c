@@ -336,10 +336,11 @@ static __rte_noinline void rx_shared(struct worker *w, struct rte_mbuf **m, uint
 		vlan[i] = frame_vlan(m[i]);
 	do {
 		const struct port *p = &w->dp->port[port];
+		const bool gone = port_is_gone(p);
 		uint16_t n_own = 0, n_others = 0;
 
 		for (uint16_t i = 0; i < left; i++) {
-			if (vlan[i] == p->vlan) {
+			if (vlan[i] == p->vlan && !gone) {
 				own[n_own++] = m[i];
 			} else {
 				vlan[n_others] = vlan[i];
@@ -349,7 +350,7 @@ static __rte_noinline void rx_shared(struct worker *w, struct rte_mbuf **m, uint
 		if (n_own)
 			rx_port(w, own, n_own, port);
 		left = n_others;
-		port = p->next;
+		port = atomic_load_explicit(&p->next, memory_order_acquire);
 	} while (port && left);
 	if (left)
 		rx_port(w, m, left, first);
@@ -359,9 +360,10 @@ uint32_t rx_ports(struct worker *w)
 {
 	struct rte_mbuf *m[BURST];
 	uint32_t total = 0;
+	const uint16_t n_ports = worker_ports(w);
 	uint16_t i, n;
 
-	for (i = 0; i < w->n_ports; i++) {
+	for (i = 0; i < n_ports; i++) {
 		const struct port *port = &w->dp->port[i];
 
 		if (w->id >= port->rx_queues || unlikely(port_is_out(port)))
@@ -375,7 +377,7 @@ uint32_t rx_ports(struct worker *w)
 		w->polled_some |= 1u << i;
 		count_add(w, CNT_RX, n);
 		stage_end(w, STAGE_RX, n);
-		if (unlikely(port->next))
+		if (unlikely(atomic_load_explicit(&port->next, memory_order_relaxed)))
 			rx_shared(w, m, n, i);
 		else
 			rx_port(w, m, n, i);

@@ -169,6 +169,8 @@ static bool service_config(struct service *s, uint64_t digest, char *text, size_
 	bool ok = reload_file(s->dp, &s->certificates, digest, text, len);
 
 	if (ok)
+		s->second = 0; /* ports that came or went are told of at the next turn */
+	if (ok)
 		RTE_LOG(NOTICE, USER1, "%s: live keys are in force\n", s->dp->conf->file);
 	else
 		RTE_LOG(ERR, USER1, "the configuration stays as it was: %s\n", text);

@@ -361,7 +361,7 @@ static void rules_again(struct dplane *dp, const struct config *c, struct port *
 	p->rule_not = NULL;
 	steer_rules(dp, c, p);
 	for (uint16_t i = 0; i < dp->n_ports; i++)
-		if (i == p->idx || dp->conf->port[i].shares == p->idx + 1)
+		if (port_is_on(dp, i, p))
 			steer_describe(dp, &dp->port[i]);
 	RTE_LOG(NOTICE, USER1, "port %s: its relays are others: %s\n", p->conf->name, p->steering);
 	if (s->by_address < s->owned || (s->by_port < s->dealt && !s->by_key))

@@ -129,7 +129,7 @@ void tx_frame(struct worker *w, uint16_t port, struct rte_mbuf *m)
 	const struct port *p = &w->dp->port[port];
 
 	CHECK_ON(rte_mbuf_check(m, 1, &(const char *){ NULL }) != 0);
-	if (BUG_ON(port >= w->n_ports)) {
+	if (BUG_ON(port >= worker_ports(w))) {
 		pkt_drop(w, m, DROP_BUG);
 		return;
 	}
@@ -249,7 +249,7 @@ void tx_control(struct worker *w)
 	if (likely(w->now_ms < w->tx.control_ms))
 		return;
 	w->tx.control_ms = w->now_ms + TX_CONTROL_MS;
-	for (uint16_t i = 0; i < w->n_ports; i++) {
+	for (uint16_t i = 0, n = worker_ports(w); i < n; i++) {
 		const struct port *p = &w->dp->port[i];
 
 		if (p->lacp && w->id < p->tx_queues && !port_is_out(p))
@@ -259,10 +259,11 @@ void tx_control(struct worker *w)
 
 uint32_t tx_flush(struct worker *w)
 {
+	const uint16_t n_ports = worker_ports(w);
 	uint32_t sent = 0, handed = 0;
 	uint16_t i;
 
-	for (i = 0; i < w->n_ports; i++) {
+	for (i = 0; i < n_ports; i++) {
 		if (w->tx.port[i].n) {
 			sent += w->tx.port[i].n;
 			port_flush(w, i);

@@ -137,9 +137,9 @@ struct worker {
 	struct rate_table *binding_rate; /* of source prefixes: also for checks of ICE */
 	uint32_t sync_epoch; /* of the replay under way; turn/session.c writes, gateway/ reads */
 
-	uint16_t n_ports;
-	uint16_t ip_id;	      /* next IPv4 identification for packets without DF; net/ip.h */
-	uint64_t handed_from; /* workers whose rings to this one may not be empty; handover.c */
+	_Atomic uint16_t n_ports; /* a reload adds some; the service thread writes */
+	uint16_t ip_id;		  /* next IPv4 identification for packets without DF; net/ip.h */
+	uint64_t handed_from;	  /* workers whose rings to this one may not be empty; handover.c */
 
 	alignas(64) struct tx tx;
 	struct boundary boundary;
@@ -157,6 +157,12 @@ struct worker {
 _Static_assert(offsetof(struct worker, media_path) == 64 && offsetof(struct worker, clock) == 128,
 	       "what packets read is two lines");
 _Static_assert(offsetof(struct worker, tx) == 256, "so is what each turn reads");
+
+/* Whoever knows of a port finds it counted (dp/vlan.h). */
+static inline uint16_t worker_ports(const struct worker *w)
+{
+	return atomic_load_explicit(&w->n_ports, memory_order_acquire);
+}
 
 /* ---- counting: one writer, so a relaxed load and store is an add ---- */
 

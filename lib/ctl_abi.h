@@ -197,8 +197,8 @@ struct ctl_port_info {
 	uint32_t shares; /* 1 + index of the port whose device it is, too, which tells of that; 0:
 			    its own */
 	uint8_t mac[6];
-	uint8_t out; /* its device is away, or being opened anew */
-	uint8_t pad;
+	uint8_t out;  /* its device is away, or being opened anew */
+	uint8_t gone; /* a reload has taken it out, or it was not published yet: of no interest */
 	char name[CTL_NAME_MAX];
 	char driver[CTL_NAME_MAX];
 	char steering[CTL_TEXT_MAX]; /* how packets reach the right worker */
@@ -347,7 +347,7 @@ struct ctl_worker {
 	uint64_t cmd_ring; /* struct ring_shm, written by the control process */
 	uint64_t evt_ring; /* struct ring_shm, written by the worker */
 	uint64_t counters; /* struct ctl_counters */
-	uint64_t ports;	   /* struct ctl_port_counters[n_ports] */
+	uint64_t ports;	   /* struct ctl_port_counters[CTL_PORTS_MAX] */
 	uint64_t conns;	   /* struct ctl_conn_info[conns_max] */
 	uint64_t by_addr;  /* struct ctl_conn_bucket[conn_buckets(conns_max)] */
 	uint64_t trace;	   /* struct ring_shm of CTL_TRACE_SLOTS, written by the worker */
@@ -413,6 +413,12 @@ struct ctl_relay_place {
 	uint16_t owner; /* 1 + number of the worker that has all its ports; 0: they are dealt out */
 };
 
+/* And of a port: with another tag, or MTU, it is another one. */
+struct ctl_port_place {
+	char name[CTL_NAME_MAX];
+	uint16_t vlan, mtu;
+};
+
 struct ctl_domain_place {
 	char name[CTL_NAME_MAX];
 };
@@ -428,10 +434,10 @@ struct region {
 	uint64_t size;
 	uint64_t config_digest;
 	uint32_t pid;
-	uint32_t n_ports;
-	uint64_t port_info; /* struct ctl_port_info[n_ports] */
-	uint64_t xstats;    /* struct ctl_xstats[n_ports] */
-	uint64_t cert_info; /* struct ctl_cert_info[n_certs] */
+	_Atomic uint32_t n_ports; /* places that are written; there is room for CTL_PORTS_MAX */
+	uint64_t port_info;	  /* struct ctl_port_info[CTL_PORTS_MAX] */
+	uint64_t xstats;	  /* struct ctl_xstats[CTL_PORTS_MAX] */
+	uint64_t cert_info;	  /* struct ctl_cert_info[n_certs] */
 	uint32_t n_certs;
 	uint32_t pad;
 	uint64_t start_time;	     /* seconds, CLOCK_MONOTONIC */
@@ -448,6 +454,7 @@ struct region {
 	_Atomic uint32_t n_relay, n_domain; /* likewise */
 	struct ctl_relay_place relay[CTL_RELAYS_MAX];
 	struct ctl_domain_place domain[CTL_DOMAINS_MAX];
+	struct ctl_port_place port[CTL_PORTS_MAX];
 };
 
 /*

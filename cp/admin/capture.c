@@ -2,6 +2,7 @@
 #include "capture.h"
 
 #include "../../lib/pcapng.h"
+#include "../../conf/vlan.h"
 #include "../log.h"
 #include "param.h"
 #include "stats.h"
@@ -57,6 +58,8 @@ struct capture {
 	uint64_t lost_before;		   /* by workers, of all that there was */
 	uint32_t stop_at[CTL_WORKERS_MAX]; /* commands given to each, that one included */
 	uint64_t seen[CTL_PORTS_MAX + 2];  /* frames of each interface */
+	uint16_t n_interface, drops;	   /* of the file; and which is for drops */
+	uint16_t of_port[CTL_PORTS_MAX];   /* 1 and the interface of each; 0: it has none yet */
 	bool plaintext;
 	char expression[EXPRESSION_MAX];
 	char asked[ASKED_MAX]; /* parameters but for the program, for the log */
@@ -101,23 +104,25 @@ static void block_add(struct capture *c, const uint8_t *block, size_t len)
 	c->bytes += len;
 }
 
+static uint16_t interface_add(struct capture *c, const char *name, const char *what)
+{
+	uint8_t b[BLOCK_MAX];
+
+	block_add(c, b, pcapng_interface(b, name, what, c->expression, c->snaplen));
+	return c->n_interface++;
+}
+
+/* A reload may have brought the port since the capture began. */
+static uint16_t port_interface(struct capture *c, uint16_t port)
+{
+	const struct config *conf = c->trace->server->conf;
+
+	if (!c->of_port[port])
+		c->of_port[port] = interface_add(c, conf->port[port].name, NULL) + 1;
+	return c->of_port[port] - 1;
+}
+
 /* An interface for each port, and one for frames that went nowhere, wherever they were then. */
-static uint32_t drops_interface(const struct capture *c)
-{
-	return c->trace->server->conf->n_port;
-}
-
-/* And one more, with plaintext alone. */
-static uint32_t plain_interface(const struct capture *c)
-{
-	return drops_interface(c) + 1;
-}
-
-static uint32_t last_interface(const struct capture *c)
-{
-	return c->plaintext ? plain_interface(c) : drops_interface(c);
-}
-
 static void file_begin(struct capture *c)
 {
 	const struct config *conf = c->trace->server->conf;
@@ -125,24 +130,26 @@ static void file_begin(struct capture *c)
 
 	block_add(c, b, pcapng_section(b, "Fairlead " FAIRLEAD_VERSION, NULL));
 	for (uint16_t i = 0; i < conf->n_port; i++)
-		block_add(c, b,
-			  pcapng_interface(b, conf->port[i].name, NULL, c->expression, c->snaplen));
-	block_add(c, b,
-		  pcapng_interface(b, "fairlead", "packets that Fairlead dropped", c->expression,
-				   c->snaplen));
-	if (c->plaintext)
-		block_add(c, b,
-			  pcapng_interface(b, "plaintext", "what is inside of TLS, headers made up",
-					   c->expression, c->snaplen));
+		if (port_is_there(conf, i))
+			port_interface(c, i);
+	c->drops = interface_add(c, "fairlead", "packets that Fairlead dropped");
+	if (c->plaintext) /* and one more, with plaintext alone */
+		interface_add(c, "plaintext", "what is inside of TLS, headers made up");
 }
 
-static uint32_t frame_interface(const struct capture *c, const struct ctl_trace *r)
+/* False: it is of no interface; the dataplane is broken, or has the port before we do. */
+static bool frame_interface(struct capture *c, const struct ctl_trace *r, uint32_t *interface)
 {
 	if (r->event == TRACE_DROPPED)
-		return drops_interface(c);
-	if (r->event == TRACE_OPENED || r->event == TRACE_SEALED)
-		return plain_interface(c);
-	return r->port;
+		*interface = c->drops;
+	else if (c->plaintext && (r->event == TRACE_OPENED || r->event == TRACE_SEALED))
+		*interface = c->drops + 1u;
+	else if (r->event != TRACE_OPENED && r->event != TRACE_SEALED &&
+		 r->port < c->trace->server->conf->n_port)
+		*interface = port_interface(c, r->port);
+	else
+		return false;
+	return true;
 }
 
 static enum pcapng_way frame_way(const struct ctl_trace *r)
@@ -178,7 +185,6 @@ static void frame_add(struct capture *c, uint32_t worker, const struct ctl_trace
 {
 	char comment[PCAPNG_TEXT_MAX];
 	struct pcapng_packet p = {
-		.interface = frame_interface(c, r),
 		.ns = c->real_ns + r->us * 1000,
 		.len = r->len,
 		.n_bytes = r->n_bytes,
@@ -188,7 +194,7 @@ static void frame_add(struct capture *c, uint32_t worker, const struct ctl_trace
 	};
 	uint8_t b[BLOCK_MAX];
 
-	if (p.interface > last_interface(c)) /* a dataplane that is broken */
+	if (!frame_interface(c, r, &p.interface))
 		return;
 	c->seen[p.interface]++;
 	block_add(c, b, pcapng_packet(b, &p));
@@ -212,7 +218,7 @@ static uint64_t frames_seen(const struct capture *c)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i <= last_interface(c); i++)
+	for (uint32_t i = 0; i < c->n_interface; i++)
 		sum += c->seen[i];
 	return sum;
 }
@@ -228,8 +234,8 @@ static void file_end(struct capture *c)
 		 "%" PRIu64 " frames; %" PRIu64
 		 " found no room and are missing; the capture ended: %s",
 		 frames_seen(c), lost, c->why);
-	for (uint32_t i = 0; i <= last_interface(c); i++) {
-		const bool last = i == last_interface(c);
+	for (uint32_t i = 0; i < c->n_interface; i++) {
+		const bool last = i + 1 == c->n_interface;
 		const struct pcapng_stats s = {
 			.interface = i,
 			.ns = now,

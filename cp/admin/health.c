@@ -64,7 +64,7 @@ static void ports(struct health *h, const struct server *s)
 	for (uint32_t p = 0; p < dplink_n_ports(s->link); p++) {
 		struct ctl_port_info info;
 
-		if (!stats_port_info(s->link, p, &info) || info.shares)
+		if (!stats_port_info(s->link, p, &info) || info.shares || info.gone)
 			continue;
 		if (info.out)
 			error(h, "port",

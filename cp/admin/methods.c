@@ -205,6 +205,14 @@ COUNTERS(drops)
 COUNTERS(accounting)
 COUNTERS(tcp)
 
+/* Of those that the dataplane has told, or will. */
+static uint32_t ports_last(const struct server *s)
+{
+	const uint32_t told = dplink_n_ports(s->link);
+
+	return (told > s->conf->n_port ? told : s->conf->n_port) - 1;
+}
+
 /* What the driver of one port counts. */
 static json_t *xstats(void *ctx, const json_t *params, struct rpc_error *err)
 {
@@ -212,7 +220,7 @@ static json_t *xstats(void *ctx, const json_t *params, struct rpc_error *err)
 	uint32_t port = CTL_PORTS_MAX;
 
 	if (!param_only(params, "port", err) ||
-	    !param_uint(params, "port", 0, s->conf->n_port - 1u, &port, err))
+	    !param_uint(params, "port", 0, ports_last(s), &port, err))
 		return NULL;
 	if (port == CTL_PORTS_MAX)
 		return rpc_fail(err, RPC_BAD_PARAMS, "\"port\" must be given");

@@ -595,8 +595,15 @@ static void write_port_traffic(struct exposition *out, const struct dplink *l, u
 	}
 }
 
-static void write_traffic(struct exposition *out, const struct dplink *l, char name[][LABEL_MAX],
-			  uint32_t n)
+/* Ports that are there. */
+struct shown {
+	uint32_t n;
+	uint32_t at[CTL_PORTS_MAX]; /* places of the dataplane's */
+	char name[CTL_PORTS_MAX][LABEL_MAX];
+	struct ctl_port_info info[CTL_PORTS_MAX];
+};
+
+static void write_traffic(struct exposition *out, const struct dplink *l, const struct shown *s)
 {
 	static const struct {
 		const char *metric, *help;
@@ -614,33 +621,46 @@ static void write_traffic(struct exposition *out, const struct dplink *l, char n
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		family(out, row[i].metric, "counter", row[i].help);
-		for (uint32_t p = 0; p < n; p++)
-			write_port_traffic(out, l, p, name[p], row[i].field, row[i].metric);
+		for (uint32_t p = 0; p < s->n; p++)
+			write_port_traffic(out, l, s->at[p], s->name[p], row[i].field,
+					   row[i].metric);
 	}
 }
 
 /* What drivers count. Which of it are gauges they do not tell. */
-static void write_xstats(struct exposition *out, const struct dplink *l, char name[][LABEL_MAX],
-			 uint32_t n)
+static void write_xstats(struct exposition *out, const struct dplink *l, const struct shown *s)
 {
 	char stat[2 * CTL_XSTAT_NAME];
 	struct ctl_xstats x;
 
 	family(out, "port_driver", "unknown", "what the port's driver counts, by its own names");
-	for (uint32_t p = 0; p < n; p++) {
-		stats_xstats(l, p, &x);
+	for (uint32_t p = 0; p < s->n; p++) {
+		stats_xstats(l, s->at[p], &x);
 		for (uint32_t i = 0; i < x.n; i++)
 			evbuffer_add_printf(
 			    out->to, "fairlead_port_driver{port=\"%s\",stat=\"%s\"} %" PRIu64 "\n",
-			    name[p], label(x.stat[i].name, stat, sizeof(stat)), x.stat[i].value);
+			    s->name[p], label(x.stat[i].name, stat, sizeof(stat)), x.stat[i].value);
+	}
+}
+
+static void ports_see(const struct dplink *l, struct shown *s)
+{
+	s->n = 0;
+	for (uint32_t p = 0; p < dplink_n_ports(l); p++) {
+		struct ctl_port_info *info = &s->info[s->n];
+
+		if (!stats_port_info(l, p, info))
+			snprintf(info->name, sizeof(info->name), "%u", p);
+		if (info->gone)
+			continue;
+		label(info->name, s->name[s->n], LABEL_MAX);
+		s->at[s->n++] = p;
 	}
 }
 
 static void write_ports(struct exposition *out, const struct dplink *l)
 {
-	const uint32_t n = dplink_n_ports(l);
-	struct ctl_port_info info[CTL_PORTS_MAX];
-	char name[CTL_PORTS_MAX][LABEL_MAX];
+	struct shown s;
 	static const struct {
 		const char *metric, *help;
 		size_t field;
@@ -661,31 +681,27 @@ static void write_ports(struct exposition *out, const struct dplink *l)
 		  offsetof(struct ctl_port_info, outages) },
 	};
 
-	for (uint32_t p = 0; p < n; p++) {
-		if (!stats_port_info(l, p, &info[p]))
-			snprintf(info[p].name, sizeof(info[p].name), "%u", p);
-		label(info[p].name, name[p], LABEL_MAX);
-	}
+	ports_see(l, &s);
 	family(out, "port_link_up", "gauge", "1 while the link is up");
-	for (uint32_t p = 0; p < n; p++)
-		evbuffer_add_printf(out->to, "fairlead_port_link_up{port=\"%s\"} %u\n", name[p],
-				    info[p].link_up != 0);
+	for (uint32_t p = 0; p < s.n; p++)
+		evbuffer_add_printf(out->to, "fairlead_port_link_up{port=\"%s\"} %u\n", s.name[p],
+				    s.info[p].link_up != 0);
 	family(out, "port_out", "gauge", "1 while the device is away, or being opened anew");
-	for (uint32_t p = 0; p < n; p++)
-		evbuffer_add_printf(out->to, "fairlead_port_out{port=\"%s\"} %u\n", name[p],
-				    info[p].out != 0);
+	for (uint32_t p = 0; p < s.n; p++)
+		evbuffer_add_printf(out->to, "fairlead_port_out{port=\"%s\"} %u\n", s.name[p],
+				    s.info[p].out != 0);
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		family(out, row[i].metric, "counter", row[i].help);
-		for (uint32_t p = 0; p < n; p++) {
+		for (uint32_t p = 0; p < s.n; p++) {
 			uint64_t value;
 
-			memcpy(&value, (const char *)&info[p] + row[i].field, sizeof(value));
+			memcpy(&value, (const char *)&s.info[p] + row[i].field, sizeof(value));
 			evbuffer_add_printf(out->to, "fairlead_%s{port=\"%s\"} %" PRIu64 "\n",
-					    row[i].metric, name[p], value);
+					    row[i].metric, s.name[p], value);
 		}
 	}
-	write_traffic(out, l, name, n);
-	write_xstats(out, l, name, n);
+	write_traffic(out, l, &s);
+	write_xstats(out, l, &s);
 }
 
 /* ---- TLS ---- */

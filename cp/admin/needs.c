@@ -111,6 +111,23 @@ static void ports_tell(const struct config *c, FILE *out)
 			v4 + v6);
 }
 
+/* What reloads may add, of ports of devices that have VLANs. */
+static void vlans_tell(const struct config *c, FILE *out)
+{
+	unsigned devices = 0;
+
+	for (uint16_t i = 0; i < c->n_port; i++)
+		devices += !c->port[i].shares && config_device(c, i).tagged;
+	if (devices)
+		fprintf(out, "ports: %u of %u places; reloads may add %u VLANs to %u device%s\n",
+			c->n_port, CTL_PORTS_MAX, CTL_PORTS_MAX - c->n_port, devices,
+			devices > 1 ? "s" : "");
+	else
+		fprintf(out,
+			"ports: %u of %u places; no device has a VLAN, so reloads can add none\n",
+			c->n_port, CTL_PORTS_MAX);
+}
+
 /* Others may check a configuration than run it, so only what is not there is told. */
 static void file_tell(const char *key, unsigned i, const char *path, FILE *out)
 {
@@ -132,6 +149,7 @@ void needs_tell(const struct config *c, FILE *out)
 	files_tell(c, out);
 	buffers_tell(c, out);
 	ports_tell(c, out);
+	vlans_tell(c, out);
 	fprintf(out, "tcp.connections: %" PRIu64 " on all workers",
 		(uint64_t)c->tcp.connections * c->dataplane.n_workers);
 	if (config_has_tls(c))

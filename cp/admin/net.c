@@ -2,6 +2,7 @@
 #include "net.h"
 
 #include "../server.h"
+#include "../../conf/vlan.h"
 #include "param.h"
 #include "stats.h"
 
@@ -30,7 +31,7 @@ static json_t *neighbour_json(const struct config *conf, uint32_t worker,
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4],
 		 m[5]);
 	return json_pack("{s:o, s:s, s:s, s:s?, s:s, s:o, s:b, s:o}", "worker", integer(worker),
-			 "port", conf->port[n->port].name, "address",
+			 "port", port_name(conf, n->port), "address",
 			 ip_format(&n->ip, ip, sizeof(ip)), "mac",
 			 n->state == NEIGH_REACHABLE || n->state == NEIGH_STALE ? mac : NULL,
 			 "state", state[n->state], "age_ms", integer(n->age_ms), "gateway",
@@ -153,10 +154,11 @@ json_t *routes_show(void *ctx, const json_t *params, struct rpc_error *err)
 	if (!param_only(params, "", err))
 		return NULL;
 	list = json_array();
-	for (uint32_t i = 0; i < s->conf->n_port; i++) {
+	for (uint16_t i = 0; i < s->conf->n_port; i++) {
 		const struct config_port *p = &s->conf->port[i];
 		struct ctl_port_info info;
-		const bool up = stats_port_info(s->link, i, &info) && info.link_up;
+		const bool up =
+		    stats_port_info(s->link, dplink_port(s->link, i), &info) && info.link_up;
 
 		for (uint16_t k = 0; k < p->n_addr; k++)
 			json_array_append_new(list, way_json(p, &p->addr[k], NULL, up));

@@ -2,6 +2,7 @@
 #include "ping_rpc.h"
 
 #include "../server.h"
+#include "../../conf/vlan.h"
 #include "param.h"
 #include "stats.h"
 
@@ -41,7 +42,7 @@ static void refused(struct rpc_error *err, const struct server *s, const struct 
 	case PING_NO_ROUTE:
 		rpc_fail(err, RPC_UNKNOWN, "no subnet or gateway leads to %s%s%s", to,
 			 c->port == CTL_PING_ANY ? "" : " by port ",
-			 c->port == CTL_PING_ANY ? "" : s->conf->port[c->port].name);
+			 c->port == CTL_PING_ANY ? "" : port_name(s->conf, c->port));
 		return;
 	case PING_OWN:
 		rpc_fail(err, RPC_BAD_PARAMS, "%s is an address of this relay", to);
@@ -54,11 +55,11 @@ static void refused(struct rpc_error *err, const struct server *s, const struct 
 		return;
 	case PING_OFF_LINK:
 		rpc_fail(err, RPC_BAD_PARAMS, "%s is not on a link: it is behind %s by port %s", to,
-			 ip_format(&e->via, via, sizeof(via)), s->conf->port[e->port].name);
+			 ip_format(&e->via, via, sizeof(via)), port_name(s->conf, e->port));
 		return;
 	case PING_TOO_BIG:
 		rpc_fail(err, RPC_BAD_PARAMS, "%u bytes in one packet exceed the MTU %u of port %s",
-			 c->size, e->mtu, s->conf->port[e->port].name);
+			 c->size, e->mtu, port_name(s->conf, e->port));
 		return;
 	case PING_FULL:
 	case PING_REPLY:
@@ -123,7 +124,7 @@ static json_t *question_json(const struct server *s, uint32_t worker, const stru
 	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "result", result_name[e->result],
 			      "to", ip_format(&c->to, to, sizeof(to)), "source",
 			      ip_format(&e->source, source, sizeof(source)), "port",
-			      s->conf->port[e->port].name, "via",
+			      port_name(s->conf, e->port), "via",
 			      ip_format(&e->via, via, sizeof(via)), "worker", integer(worker));
 
 	if (c->what == PING_ECHO)
@@ -187,7 +188,7 @@ static bool port_parse(const struct config *c, const json_t *params, uint16_t *p
 		return true;
 	name = param_text(params, "port", err);
 	for (uint16_t i = 0; name && i < c->n_port; i++)
-		if (strcmp(c->port[i].name, name) == 0) {
+		if (port_is_there(c, i) && strcmp(c->port[i].name, name) == 0) {
 			*port = i;
 			return true;
 		}

@@ -90,6 +90,13 @@ static void terminate(struct ctl_port_info *p)
 	p->members[sizeof(p->members) - 1] = '\0';
 }
 
+bool stats_port_gone(const struct dplink *l, uint32_t port)
+{
+	struct ctl_port_info info;
+
+	return stats_port_info(l, port, &info) && info.gone;
+}
+
 bool stats_port_info(const struct dplink *l, uint32_t port, struct ctl_port_info *out)
 {
 	const struct ctl_port_info *p = dplink_port_info(l, port);

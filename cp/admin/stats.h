@@ -56,6 +56,8 @@ bool stats_port(const struct dplink *l, uint32_t worker, uint32_t port, struct s
  * could not be read whole: the dataplane died in the middle of writing it.
  */
 bool stats_port_info(const struct dplink *l, uint32_t port, struct ctl_port_info *out);
+/* A reload has taken it out, or has brought it just now. */
+bool stats_port_gone(const struct dplink *l, uint32_t port);
 
 /*
  * Copies what a port's driver counts, names terminated and out->n never more than there is room

@@ -184,9 +184,10 @@ json_t *stats_json_ports(const struct dplink *l)
 	json_t *list = json_array();
 
 	for (uint32_t p = 0; p < dplink_n_ports(l); p++)
-		json_array_append_new(list, json_pack("{s:i, s:o, s:o}", "port", (int)p, "info",
-						      port_info_json(l, p), "traffic",
-						      port_traffic_json(l, p)));
+		if (!stats_port_gone(l, p))
+			json_array_append_new(list, json_pack("{s:i, s:o, s:o}", "port", (int)p,
+							      "info", port_info_json(l, p),
+							      "traffic", port_traffic_json(l, p)));
 	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(l), "time_us",
 			 stats_json_time(), "ports", list);
 }

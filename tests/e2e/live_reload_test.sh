@@ -78,7 +78,7 @@ kill -HUP "$pid"
 await 10 log_has 'reload: nothing has changed: mistakes found: 2' || fail "SIGHUP: $(tail -n 3 "$RUN/fairlead-cp.log")"
 assert_eq "as before" "$(runs turn.reservation-lifetime)" 99
 
-# ---- a VLAN waits for a restart, and says so ----
+# ---- a VLAN of a device without any waits for a restart, and says so ----
 
 cp "$TMP/right" "$CONFIG"
 device=$(sed -n '/^ports:/,/^listeners:/s/^    device: *//p' "$CONFIG" | head -n 1)
@@ -86,7 +86,7 @@ sed -i "/^listeners:/i\\  - {name: lab, device: $device, vlan: 7, addresses: [10
 line=$(grep -n 'name: lab' "$CONFIG" | cut -d: -f1)
 fl reload >"$TMP/reload" || fail "a VLAN: $(<"$TMP/reload")"
 grep -A2 '^ports\[[0-9]*\].vlan: (not there) -> 7$' "$TMP/reload" | tr '\n' ' ' |
-	grep -q "waits for a restart of fairlead-dp; lost: .* $CONFIG:$line: each port, one for a VLAN" || fail "a VLAN: $(<"$TMP/reload")"
+	grep -q "waits for a restart of fairlead-dp; lost: .* $CONFIG:$line: the device was opened for frames without a tag" || fail "a VLAN: $(<"$TMP/reload")"
 # What is at its address waits with it, by itself, and nothing else does.
 sed -i "/^relays:/i\\  - {address: 10.7.0.1}" "$CONFIG"
 file_set reservation-lifetime 44

@@ -37,8 +37,13 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 	for (uint16_t i = 0; i < c->n_domain; i++)
 		memcpy(r.domain[i].name, c->domain[i].name, CTL_NAME_MAX);
 	r.n_domain = c->n_domain;
-	r.port_info = place(&used, c->n_port * sizeof(struct ctl_port_info));
-	r.xstats = place(&used, c->n_port * sizeof(struct ctl_xstats));
+	for (uint16_t i = 0; i < c->n_port; i++) {
+		memcpy(r.port[i].name, c->port[i].name, CTL_NAME_MAX);
+		r.port[i].vlan = c->port[i].vlan;
+		r.port[i].mtu = c->port[i].mtu;
+	}
+	r.port_info = place(&used, CTL_PORTS_MAX * sizeof(struct ctl_port_info));
+	r.xstats = place(&used, CTL_PORTS_MAX * sizeof(struct ctl_xstats));
 	r.cert_info = place(&used, CONFIG_CERTIFICATES_MAX * sizeof(struct ctl_cert_info));
 	for (uint32_t i = 0; i < r.n_workers; i++) {
 		struct ctl_worker *w = &r.worker[i];
@@ -47,7 +52,7 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 		w->evt_ring = place(&used, ring_bytes(slots));
 		w->trace = place(&used, ring_bytes(CTL_TRACE_SLOTS));
 		w->counters = place(&used, sizeof(struct ctl_counters));
-		w->ports = place(&used, c->n_port * sizeof(struct ctl_port_counters));
+		w->ports = place(&used, CTL_PORTS_MAX * sizeof(struct ctl_port_counters));
 		w->conns_max = c->tcp.connections + config_associations(c);
 		w->conns = place(&used, w->conns_max * sizeof(struct ctl_conn_info));
 		w->by_addr =

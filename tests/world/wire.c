@@ -98,7 +98,7 @@ void wire_make(uint16_t idx)
 			    .multi_seg = true,
 			    .chain_max = 64,
 			    .chain_cut = 64 };
-	if (p->conf->shares) { /* as device_join() of dp/port.c has it */
+	if (p->conf->shares) { /* as vlan_join() of dp/vlan.c has it */
 		world.dp.port[p->conf->shares - 1].next = idx;
 		p->id = p->conf->shares - 1u;
 		p->rx_queues = 0;

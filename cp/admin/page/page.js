@@ -249,7 +249,8 @@ function show(page) {
 	tiles(s);
 	rows("workers", page.workers.map((w, i) =>
 		worker(w, i, same ? before.workers[i] : undefined, seconds)), 9, away);
-	rows("ports", page.ports.map((p, i) => port(p, same ? before.ports[i] : undefined, seconds)), 9, away);
+	rows("ports", page.ports.map((p) =>
+		port(p, same ? before.ports.find((q) => q.port === p.port) : undefined, seconds)), 9, away);
 	rows("listeners", page.listeners.map((l, i) => listener(l, once?.listeners[i], seconds)), 5,
 		"There are no listeners.");
 	rows("relays", page.relays.map(relay), 6, "There are no relays.");

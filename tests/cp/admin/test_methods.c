@@ -141,6 +141,12 @@ uint32_t dplink_n_workers(const struct dplink *l)
 	return 0;
 }
 
+uint32_t dplink_port(struct dplink *l, uint16_t ours)
+{
+	(void)l;
+	return ours;
+}
+
 uint32_t dplink_n_ports(const struct dplink *l)
 {
 	(void)l;

@@ -32,6 +32,7 @@ static struct config *config_make(void)
 	c->dataplane.memory_mb = 513;
 	c->dataplane.mbufs = 1000;
 	c->tcp.connections = 300;
+	c->n_port = 1;
 	c->n_relay = 3;
 	c->relay[0] = (struct config_relay){ .turn = true, .port_min = 50000, .port_max = 50099 };
 	c->relay[0].addr = ip_from_v4(be32_make(0x0a000001));
@@ -60,7 +61,12 @@ static void sums(void **state)
 	assert_non_null(strstr(said, "2000 packet buffers on 2 workers"));
 	assert_non_null(strstr(said, "100 relayed ports of IPv4 and 10 of IPv6 for "
 				     "turn.allocations-max, 110\n"));
+	assert_non_null(strstr(said, "ports: 1 of 16 places; no device has a VLAN"));
 	assert_non_null(strstr(said, "tcp.connections: 600 on all workers\n"));
+	c->n_port = 2;
+	c->port[1] = (struct config_port){ .vlan = 7, .shares = 1 };
+	assert_non_null(
+	    strstr(told(c), "ports: 2 of 16 places; reloads may add 14 VLANs to 1 device\n"));
 	c->gateway.contexts = 1;
 	assert_non_null(strstr(told(c), "1 MiB  contexts (control.contexts)\n"));
 	c->dataplane.hugepages = HUGEPAGES_NO;

@@ -292,7 +292,8 @@ static void impossible(void **state)
 	e.port = 2;
 	tell(0, &e);
 	assert_true(dplink_fault(env.s.link, &why));
-	assert_string_equal(why, "an answer to a ping that cannot be");
+	assert_string_equal(why, "something of a listener, a port, a relay or a TLS domain that "
+				 "does not exist");
 	dplink_detach(env.s.link);
 	ask("ping", "{\"address\":\"10.2.0.7\"}");
 	expect_error(RPC_AWAY, "no dataplane");
