@@ -305,7 +305,7 @@ static void tell_key(struct walk *w, const struct schema_key *k, const char *fro
 		return;
 	wait = config_waits_find(w->waits, w->key);
 	if (wait && is_live(said.applied))
-		said = (struct said){ wait->applied, NULL, wait->why };
+		said = (struct said){ .applied = wait->applied, .why = wait->why };
 	w->tell(w->arg,
 		&(struct config_change){ .key = w->key,
 					 .from = from ? w->shown[0] : NULL,
