@@ -23,7 +23,7 @@ static const char *applied_text(const json_t *change)
 	if (strcmp(name, "restart-cp") == 0)
 		return "restart of fairlead-cp";
 	if (strcmp(name, "restart-dp") == 0)
-		return "restart of fairlead-dp";
+		return "restart of fairlead-dp, then of fairlead-cp";
 	return name;
 }
 
@@ -119,8 +119,8 @@ bool config_right(const json_t *result)
 	return json_array_size(mistakes) == 0;
 }
 
-/* Of a reload, which waits for those that came before it: 16 s each at most, and few take any. */
-enum { RELOAD_S = 120 };
+/* Of a reload, which waits for the sixteen that may have come before it: 16 s each at most. */
+enum { RELOAD_S = 17 * 16 };
 
 /* Calls a method that reads the file. */
 static int file_call(struct cli *cli, const char *method,

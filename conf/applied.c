@@ -50,7 +50,7 @@ const char *config_applied_text(enum config_applied how)
 		[APPLIED_LIVE] = "live",
 		[APPLIED_BOTH] = "live",
 		[APPLIED_CP] = "restart of fairlead-cp",
-		[APPLIED_DP] = "restart of fairlead-dp",
+		[APPLIED_DP] = "restart of fairlead-dp, then of fairlead-cp",
 	};
 
 	return text[how];

@@ -70,6 +70,11 @@ void *evt_slot(struct worker *w)
 	return slot_before(w, evt_reserve(w));
 }
 
+void *evt_record(struct worker *w)
+{
+	return slot_before(w, evt_request_reserve(w));
+}
+
 void evt_requests_wait(struct worker *w, bool wait)
 {
 	w->boundary.requests_wait = wait;

@@ -42,6 +42,8 @@ static inline uint32_t evt_stranger_reserve(const struct worker *w)
 void *evt_slot(struct worker *w);
 /* evt_slot() for a request of a client that has a session: leaves room for other events. */
 void *evt_request(struct worker *w);
+/* evt_slot() for a record: nothing that must be told finds no room because of it. */
+void *evt_record(struct worker *w);
 /* evt_slot() for a request of anybody: leaves room for those of clients that have a session too. */
 void *evt_stranger(struct worker *w);
 /* How many of those would find room, max at most. */

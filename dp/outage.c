@@ -159,9 +159,14 @@ static void stall_look(struct outage *o, const struct port *p, uint64_t now_ms)
 /* To port p, and those that are other VLANs of its device. */
 static void links_set(struct dplane *dp, const struct port *p, enum port_link link)
 {
-	for (uint16_t i = 0; i < dp->n_ports; i++)
-		if (port_is_on(dp, i, p) && !port_is_gone(&dp->port[i]))
-			atomic_store(&dp->port[i].link, link);
+	for (uint16_t i = 0; i < dp->n_ports; i++) {
+		struct port *x = &dp->port[i];
+
+		/* A VLAN that is gone sends no more by a device that is out, either. */
+		if (port_is_on(dp, i, p))
+			atomic_store(&x->link,
+				     port_is_gone(x) && link != LINK_OUT ? LINK_DOWN : link);
+	}
 }
 
 static uint64_t beat_of(const struct dplane *dp, uint16_t worker)

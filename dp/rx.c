@@ -363,6 +363,7 @@ uint32_t rx_ports(struct worker *w)
 	const uint16_t n_ports = worker_ports(w);
 	uint16_t i, n;
 
+	w->polls.times++;
 	for (i = 0; i < n_ports; i++) {
 		const struct port *port = &w->dp->port[i];
 
@@ -370,11 +371,12 @@ uint32_t rx_ports(struct worker *w)
 			continue;
 		n = rte_eth_rx_burst(port->id, w->id, m, BURST);
 		batch_count(w->counters->rx_burst, n);
+		w->polls.part |= (uint32_t)(n < BURST) << i;
 		if (n == 0) {
-			w->polled_none |= 1u << i;
+			w->polls.none |= 1u << i;
 			continue;
 		}
-		w->polled_some |= 1u << i;
+		w->polls.some |= 1u << i;
 		count_add(w, CNT_RX, n);
 		stage_end(w, STAGE_RX, n);
 		if (unlikely(atomic_load_explicit(&port->next, memory_order_relaxed)))

@@ -135,10 +135,11 @@ void vlans_add(struct dplane *dp, const struct config *c)
 			vlan_make(dp, &c->port[i], i);
 		first = first_of(dp, p->conf);
 		filter_set(first, p->vlan, true);
-		atomic_store(&p->link, atomic_load(&first->link));
-		atomic_store_explicit(&p->gone, false, memory_order_release);
 		dplane_add_link_local(dp, p);
 		steer_describe(dp, p);
+		atomic_store_explicit(&p->gone, false, memory_order_release);
+		/* Last: what a link that comes up begins needs the rest. */
+		atomic_store(&p->link, atomic_load(&first->link));
 		RTE_LOG(NOTICE, USER1, "port %s: VLAN %u of %s's device, from now on\n",
 			p->conf->name, p->vlan, first->conf->name);
 	}
@@ -162,7 +163,8 @@ void vlans_drop(struct dplane *dp, const struct config *c)
 		if (!c->port[i].gone || port_is_gone(p))
 			continue;
 		atomic_store_explicit(&p->gone, true, memory_order_release);
-		atomic_store(&p->link, LINK_DOWN);
+		if (!port_is_out(p)) /* its device is being closed: outage.c */
+			atomic_store(&p->link, LINK_DOWN);
 		if (!tag_is_wanted(c, p))
 			filter_set(first_of(dp, p->conf), p->vlan, false);
 		RTE_LOG(NOTICE, USER1, "port %s: VLAN %u is no port any more\n", p->conf->name,

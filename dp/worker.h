@@ -104,6 +104,13 @@ struct boundary {
 	uint64_t wake_us;	   /* it is not woken before */
 };
 
+/* How ports were found by those polls since tcp/credit.c looked: a bit a port. rx.c writes. */
+struct polls {
+	uint32_t times;
+	uint32_t some, none; /* there were frames, or none */
+	uint32_t part;	     /* fewer than are taken at once: no more waited */
+};
+
 struct worker {
 	/* Read on every packet: two lines. Written at start; the time once a turn. */
 	const struct dplane *dp;
@@ -145,8 +152,7 @@ struct worker {
 	struct boundary boundary;
 	struct dtls_worker *dtls; /* NULL: no listener is of DTLS */
 	struct ipsec *ipsec;	  /* NULL: no address has IPsec */
-	/* Ports that had frames, or none, as they were polled: rx.c writes, tcp/credit.h reads. */
-	uint32_t polled_some, polled_none;
+	struct polls polls;
 	uint32_t snapshot; /* number of the one in force at the last look: worker_snapshot() */
 
 	/* A line of its own: workers that put packets into their rings to this one, which takes it.

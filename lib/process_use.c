@@ -48,11 +48,13 @@ void process_use(struct process_use *u)
 
 	memset(u, 0, sizeof(*u));
 	memory_read(u);
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur != RLIM_INFINITY)
+		u->fds_max = l.rlim_cur;
 	u->fds = entries("/proc/self/fd");
 	u->fds -= u->fds > 0; /* the folder itself */
+	if (!u->fds)	      /* none was left to look by */
+		u->fds = u->fds_max;
 	u->threads = entries("/proc/self/task");
 	if (getrusage(RUSAGE_SELF, &r) == 0)
 		u->cpu_s = seconds(&r.ru_utime) + seconds(&r.ru_stime);
-	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur != RLIM_INFINITY)
-		u->fds_max = l.rlim_cur;
 }

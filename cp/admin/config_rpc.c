@@ -109,7 +109,7 @@ static json_t *diff_tried(struct server *s, const struct config *fresh)
 static json_t *diff_meanwhile(const struct server *s, const struct config *fresh)
 {
 	char why[RELOAD_WHY_MAX];
-	struct config_waits waits;
+	struct config_waits waits = { 0 };
 	struct config *next = config_merge(s->conf, fresh, &waits, why, sizeof(why));
 	json_t *o = answer_json(s, fresh, NULL, &waits, next ? NULL : why);
 

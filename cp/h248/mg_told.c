@@ -6,6 +6,8 @@
  */
 #include "mg_priv.h"
 
+#include "../../conf/kept.h"
+
 #include <stdio.h>
 
 /* ---- which ---- */
@@ -177,9 +179,11 @@ static void realms(const struct mg_work *k, char *text, size_t len)
 	const struct config *c = k->m->s->conf;
 	size_t at = 0;
 
-	for (uint16_t i = 0; i < c->n_realm && at < len; i++)
-		at += (size_t)snprintf(text + at, len - at, "%s\"%s\"", i ? ", " : "{",
-				       c->realm[i].name);
+	for (uint16_t i = 0; i < c->n_realm && at < len; i++) {
+		if (realm_is_there(c, i))
+			at += (size_t)snprintf(text + at, len - at, "%s\"%s\"", at ? ", " : "{",
+					       c->realm[i].name);
+	}
 	if (at + 1 < len)
 		snprintf(text + at, len - at, "}");
 }
@@ -200,7 +204,7 @@ static void put_control(struct mg_work *k, uint32_t side, const struct h248_item
 {
 	const struct h248_out before = k->o;
 	const struct h248_item *which;
-	char text[512];
+	char text[CONFIG_REALMS_MAX * (CTL_NAME_MAX + 4) + 8];
 	size_t opened;
 
 	h248_put(&k->o, H248_LOCAL_CONTROL, NULL);

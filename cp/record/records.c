@@ -259,6 +259,11 @@ struct record *records_begin(struct records *r, enum record_type type, enum reco
 	return rec;
 }
 
+void records_miss(struct records *r)
+{
+	atomic_fetch_add_explicit(&r->ring_full, 1, memory_order_relaxed);
+}
+
 void records_commit(struct records *r)
 {
 	const uint64_t limit = record_ring_limit(&r->ring);

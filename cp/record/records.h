@@ -37,6 +37,8 @@ void records_close(struct records *r);
  */
 struct record *records_begin(struct records *r, enum record_type type, enum record_event event);
 void records_commit(struct records *r);
+/* One that is not made, since others need the room: it is counted as if there were none. */
+void records_miss(struct records *r);
 
 /* How many more there is room for now. */
 uint64_t records_room(const struct records *r);

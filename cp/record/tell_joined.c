@@ -6,6 +6,7 @@
  */
 #include "tell.h"
 
+#include "../../conf/listener.h"
 #include "../server.h"
 #include "records.h"
 
@@ -31,7 +32,8 @@ static const char *transport_of(const struct server *s, const struct sock_addr *
 	for (uint16_t i = 0; i < listener_places(s->conf); i++) {
 		const struct listener_place l = listener_place(s->conf, i);
 
-		if (sock_addr_eq(&l.addr, to) && l.transport != TRANSPORT_UDP)
+		if (sock_addr_eq(&l.addr, to) && !config_is_udp(l.transport) &&
+		    listener_is_there(s->conf, i))
 			return config_transport_name[l.transport];
 	}
 	return "tcp";
@@ -68,15 +70,20 @@ static void pair_use(struct record *r, uint64_t to_peer, uint64_t to_client)
 
 void tell_joined(struct server *s, uint32_t worker, const struct evt_joined *e)
 {
-	const bool ends = e->what == JOINED_ENDED;
+	const bool ends = e->what == JOINED_ENDED, anybody = !e->sid.gen;
 	const struct pair p = { e->client, e->from, e->to, e->own, e->peer, e->age_s };
-	struct record *r =
-	    records_begin(s->records, RECORD_CONNECTION, ends ? RECORD_END : RECORD_START);
+	struct record *r;
 
+	/* Of what waits for the file half is kept for those who have shown who they are. */
+	if (anybody && records_room(s->records) < s->conf->records.queue / 2) {
+		records_miss(s->records);
+		return;
+	}
+	r = records_begin(s->records, RECORD_CONNECTION, ends ? RECORD_END : RECORD_START);
 	if (!r)
 		return;
 	pair_fill(s, worker, &p, r);
-	if (e->sid.gen)
+	if (!anybody)
 		tell_owner(s, worker, e->sid, r);
 	else
 		memcpy(r->alloc.service, e->service,

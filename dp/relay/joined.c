@@ -7,7 +7,7 @@
 static void joined_tell(struct worker *w, enum ctl_joined what, const struct splice_end *about,
 			const struct joined_of *of)
 {
-	struct evt_joined *e = evt_slot(w);
+	struct evt_joined *e = evt_record(w);
 	struct ctl_conn_info client;
 
 	if (!e) {

@@ -6,13 +6,16 @@
 
 enum {
 	PERIOD_MS = 50,
+	LONG_US = 200,		      /* a turn that lets wait what came */
 	ROOM_MIN = 16 * CREDIT_PIECE, /* nobody waits where so few send */
 	ROOM_PERIODS = 4,	      /* what comes in so many is no bound any more */
 	GROW_SHIFT = 4,
 	PERIODS = 32,		  /* as many as tcp_conn.credit_period tells apart */
 	ASK = CREDIT_PIECE / 8,	  /* bytes left of the last piece when the next is asked for */
+	RECORD = 18437,		  /* the longest of TLS 1.2, with its head (RFC 5246 6.2.3) */
 	SLOW = CREDIT_PIECE / 16, /* what is counted for the piece of one that is slow */
 	TURN = 64,		  /* connections that are given credit in a turn */
+	STRANGERS_DIV = 4,	  /* one in so many is a stranger, if others wait */
 };
 
 #define CREDIT_NOT_WAITING (SLOT_NONE - 1)
@@ -22,9 +25,8 @@ bool credit_create(struct worker *w)
 	const uint32_t n = w->dp->conf->tcp.connections;
 	struct credit *t = &w->tcp->credit;
 
-	t->first = t->last = SLOT_NONE;
-	t->next = rte_malloc_socket("credit", sizeof(t->next[0]) * (size_t)n, RTE_CACHE_LINE_SIZE,
-				    w->dp->node[w->id]);
+	t->row[0].first = t->row[1].first = SLOT_NONE;
+	t->next = rte_malloc("credit", sizeof(t->next[0]) * (size_t)n, RTE_CACHE_LINE_SIZE);
 	for (uint32_t i = 0; t->next && i < n; i++)
 		t->next[i] = CREDIT_NOT_WAITING;
 	return t->next != NULL;
@@ -62,13 +64,22 @@ void credit_used(struct worker *w, struct tcp_conn *c, uint32_t n)
 
 /* ---- how much may be ---- */
 
+/*
+ * A worker that is merely busy always finds some, too, but takes all of it, and it has waited for a
+ * few microseconds only.
+ */
+static bool stands(const struct polls *p)
+{
+	return p->some & ~p->part || (p->some & ~p->none && p->times < PERIOD_MS * 1000 / LONG_US);
+}
+
 static void room_learn(struct worker *w)
 {
 	struct credit *t = &w->tcp->credit;
-	const uint32_t stand = w->polled_some & ~w->polled_none;
 	const uint64_t from = t->room ? t->room : t->bytes;
+	const bool stand = stands(&w->polls);
 
-	w->polled_some = w->polled_none = 0;
+	w->polls = (struct polls){ 0 };
 	if (stand && t->bytes)
 		t->room = RTE_MAX(from / 4 * 3, (uint64_t)ROOM_MIN);
 	else
@@ -90,16 +101,26 @@ static void period_begin(struct worker *w)
 
 /* ---- whose turn it is ---- */
 
-static void wait_for(struct credit *t, uint32_t i)
+static void wait_for(struct credit *t, struct credit_row *r, uint32_t i)
 {
 	if (t->next[i] != CREDIT_NOT_WAITING)
 		return;
 	t->next[i] = SLOT_NONE;
-	if (t->first == SLOT_NONE)
-		t->first = i;
+	if (r->first == SLOT_NONE)
+		r->first = i;
 	else
-		t->next[t->last] = i;
-	t->last = i;
+		t->next[r->last] = i;
+	r->last = i;
+}
+
+/* Whose turn it is; NULL: nobody waits. */
+static struct credit_row *row_next(struct credit *t)
+{
+	const bool others = t->row[0].first != SLOT_NONE, strangers = t->row[1].first != SLOT_NONE;
+
+	if (likely(!others && !strangers))
+		return NULL;
+	return &t->row[!others || (strangers && t->turns % STRANGERS_DIV == 0)];
 }
 
 static void give(struct worker *w, struct tcp_conn *c)
@@ -121,19 +142,19 @@ static bool has_room(const struct credit *t)
 void credit_turn(struct worker *w)
 {
 	struct credit *t = &w->tcp->credit;
+	struct credit_row *r;
 
 	if (unlikely(w->now_ms >= t->until_ms))
 		period_begin(w);
-	if (likely(t->first == SLOT_NONE))
-		return;
-	for (int n = 0; t->first != SLOT_NONE && n < TURN && has_room(t); n++) {
-		const uint32_t i = t->first;
+	for (int n = 0; n < TURN && (r = row_next(t)) != NULL && has_room(t); n++) {
+		const uint32_t i = r->first;
 		struct tcp_conn *c = &w->tcp->conn[i];
 
-		t->first = t->next[i];
+		r->first = t->next[i];
 		t->next[i] = CREDIT_NOT_WAITING;
+		t->turns++;
 		/* One that has ended may have left its place to another: that may have it. */
-		if (c->gen & CONN_GEN_LIVE && !(c->flags & CONN_DEAD))
+		if (c->gen & CONN_GEN_LIVE && !(c->flags & (CONN_DEAD | CONN_FIN_RCVD)))
 			give(w, c);
 	}
 }
@@ -154,18 +175,26 @@ bool credit_given(const struct tcp_conn *c)
 	return c->credit == CREDIT_GIVEN || c->credit == CREDIT_GIVEN_SLOW;
 }
 
+/* With less a sender could wait for more, or a record not be whole. */
+static uint32_t ask_below(const struct tcp_conn *c)
+{
+	const uint32_t least = c->flags & CONN_LAYER ? RECORD : ASK;
+
+	return RTE_MAX(least, (uint32_t)c->rcv_mss);
+}
+
 uint32_t credit_window(struct worker *w, struct tcp_conn *c, uint32_t offered, uint32_t space)
 {
 	struct credit *t = &w->tcp->credit;
 
 	if (unlikely(credit_given(c)))
 		return piece_take(t, c, offered, space);
-	if (likely(!t->room))
+	if (likely(!t->room) || c->flags & CONN_FIN_RCVD)
 		return space;
-	if (offered >= ASK)
+	if (offered >= ask_below(c))
 		return offered;
 	if (c->credit >= CREDIT_IN_USE)
 		c->credit = counts(t, c) ? CREDIT_NONE : CREDIT_WAITS_SLOW;
-	wait_for(t, conn_idx(w, c));
+	wait_for(t, &t->row[c->standing == TCP_STRANGER], conn_idx(w, c));
 	return offered;
 }

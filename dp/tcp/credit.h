@@ -7,17 +7,18 @@
  *
  * A window bounds what one sender has under way. Where many send at once they fill every queue
  * before us, a NIC's ring as well as a kernel's: a queue that stands costs each of them its time,
- * makes their segments small, and loses data when it overflows. So while a queue stands, which is
- * when a port was not found empty once in a period (RFC 8289, 3), windows are opened by credit: a
- * long piece at a time, one connection after another, each when most of its last piece is used. A
- * sender that may send 64 KB does so in one piece, which costs us little more than two segments do.
- * How much credit is out is learnt as a congestion window is: less while the queue stands, more
- * while it does not.
+ * makes their segments small, and loses data when it overflows. So while a queue stands (RFC 8289,
+ * 3), windows are opened by credit: a long piece at a time, one connection after another, each when
+ * most of its last piece is used. A queue stands where for a period a port had more each time than
+ * is taken at once, or always some and turns were so long that these waited. A sender that may send
+ * 64 KB does so in one piece, which costs us little more than two segments do. How much credit is
+ * out is learnt as a congestion window is: less while the queue stands, more while it does not.
  *
- *   far or slow    credit that is not used within a period or two expires, and is not counted any
- * more. Who takes so long for a piece is not one of those that fill the queue, and little is
- * counted for its next one: room for 16 of these is room for one of the others what stands    what
- * was offered is never taken back (RFC 9293 3.8.6), a handshake's window is as ever
+ * - Credit that is not used within a period or two expires, and is not counted any more: who is far
+ *   away loses nothing by it. Who takes so long for a piece is none of those that fill the queue,
+ * and little is counted for its next one: room for one of the others is room for 16 of these.
+ * - Strangers wait by themselves, and have every fourth piece where others wait too.
+ * - What was offered is never taken back (RFC 9293 3.8.6), and a handshake's window is as ever.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,12 +39,15 @@ enum credit_state {
 };
 
 struct credit {
-	uint64_t room;	      /* bytes that may be out; 0: as many as anybody likes */
-	uint64_t out[2];      /* given in an even, or odd, period and not used yet */
-	uint64_t bytes;	      /* that came in this period */
-	uint64_t until_ms;    /* its end */
-	uint32_t first, last; /* of those that wait, by index; SLOT_NONE */
-	uint32_t *next;	      /* [connections]: who waits behind this one, or CREDIT_NOT_WAITING */
+	uint64_t room;	   /* bytes that may be out; 0: as many as anybody likes */
+	uint64_t out[2];   /* given in an even, or odd, period and not used yet */
+	uint64_t bytes;	   /* that came in this period */
+	uint64_t until_ms; /* its end */
+	struct credit_row {
+		uint32_t first, last; /* by index; SLOT_NONE: nobody */
+	} row[2];		      /* of those that wait; the second is strangers' */
+	uint32_t turns;		      /* pieces that were given */
+	uint32_t *next; /* [connections]: who waits behind this one, or CREDIT_NOT_WAITING */
 	uint32_t period;
 };
 

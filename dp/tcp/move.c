@@ -131,6 +131,7 @@ static struct tcp_conn *move_alloc(struct worker *w, const struct move *mv)
 	c->early = EARLY_NONE;
 	c->share = NULL;
 	c->charged = false;
+	c->credit = CREDIT_NONE;
 	c->timer = (struct timer){ 0 };
 	c->nh = 0;
 	sent_forget(c);

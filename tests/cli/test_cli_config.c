@@ -42,9 +42,9 @@ static void what_runs(void **state)
 	       "{\"key\":\"tcp.ecn\",\"value\":\"true\",\"applied\":\"restart-dp\"}],"
 	       "\"file\":\"/etc/f/f.yaml\",\"parts\":[\"/etc/f/conf.d/a.yaml\"]}",
 	       config_show,
-	       "KEY            CHANGED BY              VALUE\n"
-	       "turn.software  live                    \"\"\n"
-	       "tcp.ecn        restart of fairlead-dp  true\n"
+	       "KEY            CHANGED BY                                   VALUE\n"
+	       "turn.software  live                                         \"\"\n"
+	       "tcp.ecn        restart of fairlead-dp, then of fairlead-cp  true\n"
 	       "\n"
 	       "Read from /etc/f/f.yaml, /etc/f/conf.d/a.yaml\n");
 }
@@ -62,7 +62,7 @@ static void what_differs(void **state)
 	       "records.files: 16 -> 8\n"
 	       "    applied by: restart of fairlead-cp; lost: nothing; requests wait meanwhile\n"
 	       "listeners[1].port: 80 -> (not there)\n"
-	       "    applied by: restart of fairlead-dp; lost: packets\n");
+	       "    applied by: restart of fairlead-dp, then of fairlead-cp; lost: packets\n");
 }
 
 static void what_was_done(void **state)
@@ -74,7 +74,7 @@ static void what_was_done(void **state)
 	       "records.files: 16 -> 8\n"
 	       "    waits for a restart of fairlead-cp; lost: nothing; requests wait meanwhile\n"
 	       "listeners[1].port: 80 -> (not there)\n"
-	       "    waits for a restart of fairlead-dp; lost: packets\n"
+	       "    waits for a restart of fairlead-dp, then of fairlead-cp; lost: packets\n"
 	       "Certificates and keys were read again.\n");
 	expect("{\"changes\":[],\"certificates\":{\"read\":false,\"error\":\"no key\"}}",
 	       config_show_reload,

@@ -92,7 +92,7 @@ line=$(grep -n "address: $RELAY4, port: 3479" "$CONFIG" | cut -d: -f1)
 fl config diff >"$TMP/diff" || fail "diff: $(<"$TMP/diff")"
 fl reload >"$TMP/reload" 2>&1 || fail "reload: $(<"$TMP/reload")"
 grep -A2 "^listeners\[[0-9]*\].address: (not there) -> $RELAY4" "$TMP/reload" | tr '\n' ' ' |
-	grep -q "waits for a restart of fairlead-dp; lost: connections over TCP .* $CONFIG:$line: it is the first one at the address of a relay" ||
+	grep -q "waits for a restart of fairlead-dp, then of fairlead-cp; lost: connections over TCP .* $CONFIG:$line: it is the first one at the address of a relay" ||
 	fail "a listener at a relay's address: $(<"$TMP/reload")"
 assert_eq "keys that wait" "$(grep -B1 'waits for' "$TMP/reload" | grep -c '^listeners')" 5
 assert_eq "diff and reload" "$(grep -v '^Certificates' "$TMP/reload" | sed 's/^    \(in force: \|waits for a \)/    applied by: /')" "$(<"$TMP/diff")"

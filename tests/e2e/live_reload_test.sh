@@ -49,7 +49,7 @@ file_set reservation-lifetime 33
 file_set neighbour-queue 127
 fl config diff >"$TMP/diff"
 grep -q '^turn.reservation-lifetime: 31 -> 33$' "$TMP/diff" || fail "diff: $(<"$TMP/diff")"
-grep -A1 '^dataplane.neighbour-queue: ' "$TMP/diff" | grep -q 'restart of fairlead-dp; lost: connections over TCP' ||
+grep -A1 '^dataplane.neighbour-queue: ' "$TMP/diff" | grep -q 'restart of fairlead-dp, then of fairlead-cp; lost: connections over TCP' ||
 	fail "diff does not say what a restart costs: $(<"$TMP/diff")"
 assert_eq "diff changes nothing" "$(runs turn.reservation-lifetime)" 31
 fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
@@ -86,7 +86,7 @@ sed -i "/^listeners:/i\\  - {name: lab, device: $device, vlan: 7, addresses: [10
 line=$(grep -n 'name: lab' "$CONFIG" | cut -d: -f1)
 fl reload >"$TMP/reload" || fail "a VLAN: $(<"$TMP/reload")"
 grep -A2 '^ports\[[0-9]*\].vlan: (not there) -> 7$' "$TMP/reload" | tr '\n' ' ' |
-	grep -q "waits for a restart of fairlead-dp; lost: .* $CONFIG:$line: the device was opened for frames without a tag" || fail "a VLAN: $(<"$TMP/reload")"
+	grep -q "waits for a restart of fairlead-dp, then of fairlead-cp; lost: .* $CONFIG:$line: the device was opened for frames without a tag" || fail "a VLAN: $(<"$TMP/reload")"
 # What is at its address waits with it, by itself, and nothing else does.
 sed -i "/^relays:/i\\  - {address: 10.7.0.1}" "$CONFIG"
 file_set reservation-lifetime 44
@@ -94,7 +94,7 @@ line=$(grep -n 'address: 10.7.0.1}' "$CONFIG" | cut -d: -f1)
 fl config diff >"$TMP/diff" || fail "diff: $(<"$TMP/diff")"
 fl reload >"$TMP/reload" || fail "a listener of a VLAN: $(<"$TMP/reload")"
 grep -A2 '^listeners\[[0-9]*\].address: (not there) -> 10.7.0.1$' "$TMP/reload" | tr '\n' ' ' |
-	grep -q "waits for a restart of fairlead-dp; lost: connections over TCP .* $CONFIG:$line: its address is of a port that waits" ||
+	grep -q "waits for a restart of fairlead-dp, then of fairlead-cp; lost: connections over TCP .* $CONFIG:$line: its address is of a port that waits" ||
 	fail "its listener: $(<"$TMP/reload")"
 assert_eq "diff and reload" "$(grep -v '^Certificates' "$TMP/reload" | sed 's/^    \(in force: \|waits for a \)/    applied by: /')" "$(<"$TMP/diff")"
 assert_eq "what need not wait" "$(runs turn.reservation-lifetime)" 44

@@ -181,7 +181,7 @@ static void every_key_says_how(void **state)
 	assert_true(n > 100);
 	assert_non_null(strstr(text, "turn.lifetime-max\tlive\tnothing"));
 	assert_non_null(strstr(text, "\nlisteners.address\tlive\tnothing, in whatever order"));
-	assert_non_null(strstr(text, "\nports.mtu\trestart of fairlead-dp; of a "
+	assert_non_null(strstr(text, "\nports.mtu\trestart of fairlead-dp, then of fairlead-cp; of a "
 				     "further VLAN of a device: live\t"));
 	free(text);
 }

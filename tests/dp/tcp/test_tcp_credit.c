@@ -29,8 +29,9 @@ static void period(bool stands)
 {
 	credit()->until_ms = 0;
 	credit()->bytes++;
-	world.w->polled_some = 1u << ACCESS;
-	world.w->polled_none = stands ? 0 : 1u << ACCESS;
+	world.w->polls = (struct polls){ .times = 10000, .some = 1u << ACCESS };
+	if (!stands) /* it is busy, and takes all there is */
+		world.w->polls.part = 1u << ACCESS;
 	tcp_turn(world.w);
 	crowd_run();
 	/* It does not end by itself until it is told to. */
@@ -218,7 +219,64 @@ static void one_that_waits_and_ends_holds_nobody_up(void **state)
 	crowd_end();
 	period(true);
 	period(true);
-	assert_int_equal(credit()->first, SLOT_NONE);
+	assert_int_equal(credit()->row[0].first, SLOT_NONE);
+}
+
+/* A worker whose turns are long has them wait, though it takes all there is; where none was found
+ * once it has not. */
+static void long_turns_are_a_queue(void **state)
+{
+	(void)state;
+	all_open(1);
+	for (uint32_t none = 0; none < 2; none++) {
+		crowd_say(0, SAYS);
+		credit()->until_ms = 0;
+		world.w->polls = (struct polls){ .times = 100, .some = 1, .part = 1, .none = none };
+		tcp_turn(world.w);
+		assert_int_equal(credit()->room > 0, none == 0);
+		credit()->room = 0;
+		credit()->until_ms = UINT64_MAX;
+	}
+	crowd_end();
+}
+
+/* Strangers have every fourth piece, and nobody waits behind them. */
+static void strangers_wait_by_themselves(void **state)
+{
+	uint32_t i, first;
+
+	(void)state;
+	bounded();
+	first = opened(FAST);
+	for (i = FAST; i < FAST + 8; i++) {
+		peer_new();
+		assert_true(crowd_open(i));
+		tcp_trust(world.w, crowd[i].c, false);
+		crowd[i].c->rcv_adv = crowd[i].c->rcv_nxt;
+		conn_dirty(world.w, crowd[i].c);
+	}
+	crowd_run();
+	assert_true(credit()->row[1].first != SLOT_NONE);
+	for (i = 0; i < first; i++)
+		use(i);
+	crowd_run();
+	assert_in_range(opened(FAST), first * 3 / 4 - 2, first + MORE);
+	crowd_end();
+}
+
+/* It has nothing to use it for. */
+static void after_a_fin_nothing_is_asked_for(void **state)
+{
+	(void)state;
+	bounded();
+	peer = crowd[FAST - 1].p;
+	seg_queue(FIN | ACK, crowd[FAST - 1].nxt, crowd[FAST - 1].seen, 0);
+	crowd_run();
+	for (uint32_t i = 0; i < FAST - 1; i++)
+		use(i);
+	crowd_run();
+	assert_int_equal(crowd[FAST - 1].c->credit, CREDIT_NONE);
+	crowd_end();
 }
 
 static void when_the_queue_is_gone_so_is_the_bound(void **state)
@@ -246,6 +304,9 @@ int main(void)
 		credit_test(credit_expires),
 		credit_test(the_slow_do_not_wait),
 		credit_test(one_that_waits_and_ends_holds_nobody_up),
+		credit_test(long_turns_are_a_queue),
+		credit_test(strangers_wait_by_themselves),
+		credit_test(after_a_fin_nothing_is_asked_for),
 		credit_test(when_the_queue_is_gone_so_is_the_bound),
 	};
 
