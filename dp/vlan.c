@@ -53,7 +53,8 @@ static void device_copy(const struct dplane *dp, struct port *p)
 	p->mtu = own.mtu;
 	p->vlan = own.vlan;
 	p->l2_len = own.l2_len;
-	p->rx_queues = p->next = 0;
+	p->rx_queues = 0;
+	p->next = 0;
 	p->steered_by = NULL; /* the first one holds it */
 }
 
