@@ -6,27 +6,6 @@
 
 #include <string.h>
 
-enum { SEQ_TRIES = 16 }; /* a writer needs a tenth of a microsecond */
-
-bool conn_read(const struct dplink *l, uint32_t worker, uint32_t idx, struct ctl_conn_info *out)
-{
-	uint32_t n;
-	const struct ctl_conn_info *c = dplink_conns(l, worker, &n);
-
-	for (int i = 0; c && idx < n && i < SEQ_TRIES; i++) {
-		uint32_t seq = atomic_load_explicit(&c[idx].seq, memory_order_acquire);
-
-		if (seq & 1)
-			continue;
-		memcpy(out, &c[idx], sizeof(*out));
-		atomic_thread_fence(memory_order_acquire);
-		if (atomic_load_explicit(&c[idx].seq, memory_order_relaxed) == seq)
-			return out->gen != 0;
-	}
-	memset(out, 0, sizeof(*out));
-	return false;
-}
-
 struct ctl_conn conn_name(const struct config *conf, uint32_t idx, uint32_t gen)
 {
 	const uint32_t first = conf->tcp.connections; /* association */

@@ -6,18 +6,12 @@
  * The live tables of TCP connections in the shared region, one after another as if they were one:
  * a place is an index into all of them.
  */
-#include "../dplink.h"
+#include "../conn_row.h"
 #include "filter.h"
 
 #include <jansson.h>
 
 enum { CONNS_ALL = UINT32_MAX }; /* instead of a worker, as in struct filter */
-
-/*
- * Copies an entry. False, and zeroes, if no connection is there, or if it could not be read whole
- * in a few tries: it is being written again and again, or its writer died.
- */
-bool conn_read(const struct dplink *l, uint32_t worker, uint32_t idx, struct ctl_conn_info *out);
 
 /*
  * Shows the connections of one worker or of all from *place on, until there are no more, which is

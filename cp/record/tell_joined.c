@@ -7,12 +7,11 @@
 #include "tell.h"
 
 #include "../../conf/listener.h"
+#include "../conn_row.h"
 #include "../server.h"
 #include "records.h"
 
 #include <string.h>
-
-enum { SEQ_TRIES = 16 }; /* a writer needs a tenth of a microsecond */
 
 /* The same for as long as the client's connection lives. */
 static uint64_t joined_id(const struct server *s, uint32_t worker, struct ctl_conn client)
@@ -97,25 +96,6 @@ void tell_joined(struct server *s, uint32_t worker, const struct evt_joined *e)
 
 /* ---- updates ---- */
 
-static bool row_read(const struct dplink *l, uint32_t worker, uint32_t idx,
-		     struct ctl_conn_info *out)
-{
-	uint32_t n;
-	const struct ctl_conn_info *c = dplink_conns(l, worker, &n);
-
-	for (int i = 0; c && idx < n && i < SEQ_TRIES; i++) {
-		const uint32_t seq = atomic_load_explicit(&c[idx].seq, memory_order_acquire);
-
-		if (seq & 1)
-			continue;
-		memcpy(out, &c[idx], sizeof(*out));
-		atomic_thread_fence(memory_order_acquire);
-		if (atomic_load_explicit(&c[idx].seq, memory_order_relaxed) == seq)
-			return out->gen != 0;
-	}
-	return false;
-}
-
 /* The row of a client's connection that is joined, and of the other. */
 static void row_update(struct server *s, uint32_t worker, uint32_t idx,
 		       const struct ctl_conn_info *c, const struct ctl_conn_info *other)
@@ -140,8 +120,8 @@ static void row_look(struct server *s, uint32_t worker, uint32_t idx)
 {
 	struct ctl_conn_info c, other;
 
-	if (row_read(s->link, worker, idx, &c) && c.joined &&
-	    row_read(s->link, worker, c.joined - 1, &other) && !other.joined &&
+	if (conn_read(s->link, worker, idx, &c) && c.joined &&
+	    conn_read(s->link, worker, c.joined - 1, &other) && !other.joined &&
 	    other.role == CONN_DATA && other.session == c.session)
 		row_update(s, worker, idx, &c, &other);
 }
