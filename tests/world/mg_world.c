@@ -2,6 +2,7 @@
 #include "mg_world.h"
 
 #include <arpa/inet.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -263,6 +264,17 @@ const char *mg_ask(struct mg_world *w, const char *actions)
 	snprintf(text, sizeof(text), "Reply = %u {", w->id);
 	mg_has(w, text);
 	return w->in;
+}
+
+const char *mg_askf(struct mg_world *w, const char *fmt, ...)
+{
+	static char text[4096];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return mg_ask(w, text);
 }
 
 void mg_has(const struct mg_world *w, const char *part)

@@ -19,8 +19,8 @@ struct mg_world {
 	bool mute;			/* it does not answer */
 	/* Sees each command to the dataplane; NULL: nobody does. */
 	void (*watch)(struct mg_world *w, const union ctl_cmd *c);
-	uint32_t id;			/* of the last transaction that was sent */
-	char in[H248_MESSAGE_MAX + 1];	/* the last message, NUL-terminated */
+	uint32_t id;		       /* of the last transaction that was sent */
+	char in[H248_MESSAGE_MAX + 1]; /* the last message, NUL-terminated */
 };
 
 /* brief: it writes the short form. Prepared, the gateway is not there yet: mg_start(). */
@@ -48,6 +48,8 @@ bool mg_hear(struct mg_world *w, int controller, struct h248_message *m);
 void mg_register(struct mg_world *w, int controller);
 /* A transaction of actions by the first controller; its reply in w->in. */
 const char *mg_ask(struct mg_world *w, const char *actions);
+/* The same, as printf(3) makes them. */
+const char *mg_askf(struct mg_world *w, const char *fmt, ...);
 /* Whether the last reply has it in it; fails the test if not. */
 void mg_has(const struct mg_world *w, const char *part);
 /* The name of a termination behind the n-th "Add = " of the last reply; the context's number. */

@@ -44,17 +44,6 @@ static uint32_t pair(struct mg_world *w, const char *events, char name[2][MG_NAM
 	return mg_number(w);
 }
 
-static const char *ask(struct mg_world *w, const char *fmt, ...)
-{
-	static char text[4096];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return mg_ask(w, text);
-}
-
 /* ---- registering ---- */
 
 static void test_register(void **state)
@@ -161,11 +150,13 @@ static void test_hand_over(void **state)
 {
 	struct mg_world *w = *state;
 
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = - { ServiceChange = ROOT { Services { Method = HandOff, Reason = \"903 MGC "
 	    "Directed Change\", MgcIdToTry = [192.0.2.9]:2944 } } }");
 	mg_has(w, "Error = 449");
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = - { ServiceChange = ROOT { Services { Method = HandOff, Reason = \"903 MGC "
 	    "Directed Change\", MgcIdToTry = [127.0.0.2]:%u } } }",
 	    w->e.conf.gateway.h248_controller[1].port);
@@ -203,7 +194,7 @@ static void test_disconnected(void **state)
 	uint32_t n = pair(w, ", Events = 11 { g/cause }", name);
 
 	w->mg->n_controller = 1;
-	ask(w, "Context = - { Modify = ROOT { Events = 1 { it/ito { mit = 100 } } } }");
+	mg_askf(w, "Context = - { Modify = ROOT { Events = 1 { it/ito { mit = 100 } } } }");
 	for (int i = 0; i < 15; i++)
 		mg_pass(w, 2000);
 	assert_int_equal(mg_state(w->mg), MG_REGISTERING);
@@ -251,7 +242,7 @@ static void test_warm_boot(void **state)
 	mg_world_restart(w);
 	mg_register(w, 0);
 	assert_non_null(strstr(w->in, "Method = Restart, Reason = \"902 Warm Boot\""));
-	ask(w, "Context = %u { AuditValue = * { Audit { Media } } }", n);
+	mg_askf(w, "Context = %u { AuditValue = * { Audit { Media } } }", n);
 	mg_has(w, name[0]);
 	mg_has(w, name[1]);
 }
@@ -270,7 +261,8 @@ static void test_call(void **state)
 	mg_has(w, "c=IN IP4 192.0.2.12\r\nm=audio ");
 	assert_int_equal(c->term[0].term.flags, TERM_IN | TERM_OUT | TERM_RTP | TERM_LATCH_ADDR);
 	assert_int_equal(be16_get(c->term[1].term.remote[0].port), 40000);
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { Modify = %s { Media { Stream = 1 { LocalControl { Mode = ReceiveOnly, "
 	    "ds/dscp = 2E, gm/spf = ON, tman/pol = ON, tman/sdr = 11000, tman/mbs = 1500, "
 	    "rtcph/rsb = OFF } } } } }",
@@ -281,28 +273,30 @@ static void test_call(void **state)
 	assert_int_equal(c->term[0].term.rate, 11000);
 	assert_int_equal(c->term[0].term.burst, 1500);
 	/* What is left out goes back to its default; the remote stays. */
-	ask(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendOnly } } } }", n,
-	    name[0]);
+	mg_askf(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendOnly } } } }", n,
+		name[0]);
 	assert_int_equal(c->term[0].term.flags, TERM_OUT | TERM_RTP | TERM_LATCH_ADDR);
 	assert_int_equal(c->term[0].term.dscp, CTL_DSCP_KEEP);
 	assert_int_equal(c->term[0].term.rate, 0);
 	assert_int_equal(be16_get(c->term[0].term.remote[0].port), 40000);
 	/* Its address stays: said back it is fine, another is not. */
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { Modify = %s { Media { Local {\nc=IN IP4 192.0.2.11\nm=audio %u RTP/AVP "
 	    "8\n} } } }",
 	    n, name[0], be16_get(c->term[0].term.local.port));
 	mg_has(w, "Modify = ");
 	assert_null(strstr(w->in, "Error"));
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { Modify = %s { Media { Local {\nc=IN IP4 192.0.2.11\nm=audio 9 RTP/AVP "
 	    "8\n} } } }",
 	    n, name[0]);
 	mg_has(w, "Error = 449");
-	ask(w, "Context = %u { Subtract = %s, Subtract = %s }", n, name[0], name[1]);
+	mg_askf(w, "Context = %u { Subtract = %s, Subtract = %s }", n, name[0], name[1]);
 	mg_has(w, "Subtract = ");
 	assert_int_equal(contexts(w), 0);
-	ask(w, "Context = %u { Subtract = * }", n);
+	mg_askf(w, "Context = %u { Subtract = * }", n);
 	mg_has(w, "Error = 411");
 }
 
@@ -314,26 +308,29 @@ static void test_many_terminations(void **state)
 	uint32_t n = pair(w, "", name);
 	struct context *c = mg_context_find(w->mg, n);
 
-	ask(w, "Context = %u { AuditValue = [%s, %s] { Audit { Media } } }", n, name[1], name[0]);
+	mg_askf(w, "Context = %u { AuditValue = [%s, %s] { Audit { Media } } }", n, name[1],
+		name[0]);
 	assert_true(strstr(w->in, name[0]) > strstr(w->in, name[1]));
-	ask(w, "Context = %u { Modify = [%s, %s] { Media { LocalControl { Mode = Inactive } } } }",
-	    n, name[0], name[1]);
+	mg_askf(w,
+		"Context = %u { Modify = [%s, %s] { Media { LocalControl { Mode = Inactive } } } }",
+		n, name[0], name[1]);
 	assert_int_equal((c->term[0].term.flags | c->term[1].term.flags) & (TERM_IN | TERM_OUT), 0);
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { Modify = IP/Access/* { Media { LocalControl { Mode = SendOnly } } } }",
 	    n);
 	assert_true(c->term[0].term.flags & TERM_OUT);
 	assert_false(c->term[1].term.flags & TERM_OUT);
 	/* One that is not there ends the command, unless it is optional. */
-	ask(w, "Context = %u { O-AuditValue = [ip/access/1, %s] { Audit { } } }", n, name[1]);
+	mg_askf(w, "Context = %u { O-AuditValue = [ip/access/1, %s] { Audit { } } }", n, name[1]);
 	mg_has(w, "Error = 430");
 	mg_has(w, name[1]);
-	ask(w, "Context = %u { AuditValue = [ip/access/1, %s] { Audit { } } }", n, name[1]);
+	mg_askf(w, "Context = %u { AuditValue = [ip/access/1, %s] { Audit { } } }", n, name[1]);
 	assert_null(strstr(w->in, name[1]));
-	ask(w, "Context = %u { Subtract = ip/*/%u }", n, be16_get(c->term[0].term.local.port));
+	mg_askf(w, "Context = %u { Subtract = ip/*/%u }", n, be16_get(c->term[0].term.local.port));
 	mg_has(w, name[0]);
 	assert_int_equal(contexts(w), 1);
-	ask(w, "Context = %u { W-Subtract = ip/core/* }", n);
+	mg_askf(w, "Context = %u { W-Subtract = ip/core/* }", n);
 	mg_has(w, "Subtract = ip/core/*");
 	assert_int_equal(contexts(w), 0);
 }
@@ -341,7 +338,8 @@ static void test_many_terminations(void **state)
 /* A context of one termination. */
 static uint32_t one(struct mg_world *w, const char *realm, char name[MG_NAME_MAX])
 {
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = $ { Add = ip/%s/$ { Media { Stream = 1 { LocalControl { Mode = SendReceive "
 	    "}, " LOCAL4 REMOTE " } }, Events = 11 { g/cause } } }",
 	    realm);
@@ -368,7 +366,7 @@ static void two(struct mg_world *w, bool same, uint32_t n[2], char name[2][MG_NA
 	}
 	assert_true(k < 8);
 	while (k-- > 0)
-		ask(w, "Context = %u { Subtract = * }", beside[k]);
+		mg_askf(w, "Context = %u { Subtract = * }", beside[k]);
 }
 
 /* A termination goes to another context, with all that it has (H.248.1 7.2.4). */
@@ -382,7 +380,8 @@ static void test_move(void **state)
 
 	two(w, true, n, name);
 	was = mg_context_find(w->mg, n[0])->term[0];
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { Priority = 3, Move = %s { Media { LocalControl { Mode = SendOnly } } } "
 	    "}",
 	    n[1], name[0]);
@@ -398,14 +397,14 @@ static void test_move(void **state)
 	assert_int_equal(mg_keep_get(c, 1).events, 1 << MG_EVENT_CAUSE);
 	assert_int_equal(mg_keep_get(c, 1).request, 11);
 	assert_int_equal(mg_keep_get(c, 1).attributes.priority, 3);
-	ask(w, "Context = %u { Move = %s }", n[1], name[0]);
+	mg_askf(w, "Context = %u { Move = %s }", n[1], name[0]);
 	mg_has(w, "Error = 503");
 	mg_pass(w, 10);
-	ask(w, "Context = %u { Move = %s }", n[1], name[0]);
+	mg_askf(w, "Context = %u { Move = %s }", n[1], name[0]);
 	mg_has(w, "Error = 433");
 	mg_pass(w, 10);
 	/* A context that is made with one that moves there is of its worker. */
-	ask(w, "Context = $ { " ADD("", "") ", Move = %s }", name[1]);
+	mg_askf(w, "Context = $ { " ADD("", "") ", Move = %s }", name[1]);
 	snprintf(text, sizeof(text), "Move = %s }", name[1]);
 	mg_has(w, text);
 	assert_int_equal(contexts(w), 2);
@@ -422,19 +421,20 @@ static void test_move_refused(void **state)
 	uint32_t n[2], full;
 
 	two(w, false, n, name);
-	ask(w, "Context = %u { Move = %s }", n[1], name[0]);
+	mg_askf(w, "Context = %u { Move = %s }", n[1], name[0]);
 	mg_has(w, "Error = 501 { \"The contexts are of workers ");
 	full = pair(w, "", other);
 	mg_pass(w, 10);
-	ask(w, "Context = %u { Move = %s }", full, name[0]);
+	mg_askf(w, "Context = %u { Move = %s }", full, name[0]);
 	mg_has(w, "Error = 434");
 	mg_pass(w, 10);
-	ask(w, "Context = %u { Move = ip/access/1 }", n[0]);
+	mg_askf(w, "Context = %u { Move = ip/access/1 }", n[0]);
 	mg_has(w, "Error = 430");
 	mg_pass(w, 10);
 	two(w, true, n, name);
 	c = mg_context_find(w->mg, n[0]);
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { Move = %s { Media { Stream = 1 { Remote {\nc=IN IP4 127.0.0.1\nm=audio "
 	    "9 RTP/AVP -\n} } } } }",
 	    n[1], name[0]);
@@ -444,7 +444,7 @@ static void test_move_refused(void **state)
 	gate_plan(w->e.s.gateway, c, &plan);
 	plan.note = 1;
 	gate_plan_set(w->e.s.gateway, c, &plan);
-	ask(w, "Context = %u { Move = %s }", n[1], name[0]);
+	mg_askf(w, "Context = %u { Move = %s }", n[1], name[0]);
 	mg_has(w, "Error = 504");
 	assert_int_equal(gate_stats(w->e.s.gateway)->moved, 0);
 }
@@ -456,40 +456,40 @@ static void test_all_contexts(void **state)
 	char name[3][2][MG_NAME_MAX], text[64];
 	uint32_t n[3];
 
-	ask(w, "Context = * { AuditValue = ROOT { Audit { } } }");
+	mg_askf(w, "Context = * { AuditValue = ROOT { Audit { } } }");
 	mg_has(w, "{ Context = * { AuditValue = ROOT } }");
 	for (int i = 0; i < 3; i++)
 		n[i] = pair(w, "", name[i]);
 	/* The table is walked for one of them at a time. */
-	ask(w, "Context = * { AuditValue = ROOT { Audit { } } }");
+	mg_askf(w, "Context = * { AuditValue = ROOT { Audit { } } }");
 	mg_has(w, "Error = 503");
 	mg_pass(w, 100);
-	ask(w, "Context = * { AuditValue = ROOT { Audit { } } }");
+	mg_askf(w, "Context = * { AuditValue = ROOT { Audit { } } }");
 	for (int i = 0; i < 3; i++) {
 		snprintf(text, sizeof(text), "Context = %u { AuditValue = ROOT }", n[i]);
 		mg_has(w, text);
 	}
 	mg_pass(w, 100);
-	ask(w, "Context = * { AuditValue = %s { Audit { Media } } }", name[1][1]);
+	mg_askf(w, "Context = * { AuditValue = %s { Audit { Media } } }", name[1][1]);
 	snprintf(text, sizeof(text), "{ Context = %u { AuditValue = ", n[1]);
 	mg_has(w, text);
 	assert_null(strstr(w->in, name[0][1]));
 	mg_pass(w, 100);
-	ask(w, "Context = * { ContextAudit { Priority }, Subtract = ip/core/* }");
+	mg_askf(w, "Context = * { ContextAudit { Priority }, Subtract = ip/core/* }");
 	for (int i = 0; i < 3; i++) {
 		snprintf(text, sizeof(text), "Context = %u { Priority = 0, Subtract = %s }", n[i],
 			 name[i][1]);
 		mg_has(w, text);
 	}
 	mg_pass(w, 100);
-	ask(w, "Context = * { Priority = 3 }");
+	mg_askf(w, "Context = * { Priority = 3 }");
 	mg_has(w, "Error = 501");
 	mg_pass(w, 100);
-	ask(w, "Context = * { W-Subtract = * { Audit { } }, W-Subtract = * { Audit { } } }");
+	mg_askf(w, "Context = * { W-Subtract = * { Audit { } }, W-Subtract = * { Audit { } } }");
 	mg_has(w, "{ Context = * { Subtract = * } }");
 	assert_int_equal(contexts(w), 0);
 	mg_pass(w, 100);
-	ask(w, "Context = * { W-Subtract = * }");
+	mg_askf(w, "Context = * { W-Subtract = * }");
 	mg_has(w, "Context = * { Error = 431");
 }
 
@@ -524,7 +524,8 @@ static void test_streams(void **state)
 	uint8_t attempt;
 	uint32_t n;
 
-	ask(w, "Context = $ { %s, %s }",
+	mg_askf(
+	    w, "Context = $ { %s, %s }",
 	    "Add = ip/access/$ { Media { Stream = 1 { LocalControl { Mode = SendReceive "
 	    "}, " LOCAL_TLS("passive") " } }, Events = 21 { g/cause, tlsbsc/BNCChange } }",
 	    "Add = ip/core/$ { Media { Stream = 1 { LocalControl { Mode = SendReceive }, Local {\n"
@@ -542,11 +543,11 @@ static void test_streams(void **state)
 	assert_int_equal(c->term[1].term.flags, TERM_IN | TERM_OUT | TERM_CONNECT);
 	/* Neither listens or connects before its remote is known. */
 	attempt = c->term[0].term.attempt;
-	ask(w,
-	    "Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
-	    "203.0.113.9\nm=message 9 TCP/TLS/MSRP -\na=setup:active\na=fingerprint:SHA-256 "
-	    "" FINGERPRINT "\n} } } } }",
-	    n, name[0]);
+	mg_askf(w,
+		"Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
+		"203.0.113.9\nm=message 9 TCP/TLS/MSRP -\na=setup:active\na=fingerprint:SHA-256 "
+		"" FINGERPRINT "\n} } } } }",
+		n, name[0]);
 	assert_null(strstr(w->in, "Error"));
 	assert_int_equal(c->term[0].term.flags, TERM_IN | TERM_OUT | TERM_LATCH | TERM_LATCH_ADDR);
 	assert_true(c->term[0].term.attempt != attempt);
@@ -555,15 +556,15 @@ static void test_streams(void **state)
 	assert_int_equal(c->term[0].term.fingerprint[0].digest[0], 2);
 	/* A change begins nothing anew. */
 	attempt = c->term[0].term.attempt;
-	ask(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendOnly } } } }", n,
-	    name[0]);
+	mg_askf(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendOnly } } } }", n,
+		name[0]);
 	assert_int_equal(c->term[0].term.attempt, attempt);
 	assert_int_equal(c->term[0].term.n_fingerprint, 1);
 	attempt = c->term[1].term.attempt;
-	ask(w,
-	    "Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
-	    "203.0.113.8\nm=message 2855 TCP/MSRP -\n} } } } }",
-	    n, name[1]);
+	mg_askf(w,
+		"Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
+		"203.0.113.8\nm=message 2855 TCP/MSRP -\n} } } } }",
+		n, name[1]);
 	assert_true(c->term[1].term.attempt != attempt);
 	assert_int_equal(be16_get(c->term[1].term.remote[0].port), 2855);
 	stream_event(w, c, TERM_UP, 0);
@@ -573,18 +574,18 @@ static void test_streams(void **state)
 	assert_true(mg_hear(w, 0, &m));
 	mg_has(w, ":g/cause { Stream = 1, Generalcause = FT, Failurecause = \"tls_fingerprint\"");
 	/* What does not fit. */
-	ask(w,
-	    "Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
-	    "203.0.113.8\nm=message 2855 TCP/TLS/MSRP -\n} } } } }",
-	    n, name[1]);
+	mg_askf(w,
+		"Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
+		"203.0.113.8\nm=message 2855 TCP/TLS/MSRP -\n} } } } }",
+		n, name[1]);
 	mg_has(w, "Error = 449");
-	ask(w,
-	    "Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
-	    "203.0.113.9\nm=message 9 TCP/TLS/MSRP -\na=fingerprint:SHA-256 02:1A\n} } } } }",
-	    n, name[0]);
+	mg_askf(w,
+		"Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
+		"203.0.113.9\nm=message 9 TCP/TLS/MSRP -\na=fingerprint:SHA-256 02:1A\n} } } } }",
+		n, name[0]);
 	mg_has(w, "Error = 474");
-	ask(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { Local {\nc=IN IP4 "
-	       "$\nm=message $ TCP/MSRP -\na=setup:holdconn\n} } } } }");
+	mg_askf(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { Local {\nc=IN IP4 "
+		   "$\nm=message $ TCP/MSRP -\na=setup:holdconn\n} } } } }");
 	mg_has(w, "Error = 449");
 }
 
@@ -606,8 +607,9 @@ static void test_srtp(void **state)
 	struct context *c;
 	uint32_t n;
 
-	ask(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
-		   OUR_KEY) " } } } }");
+	mg_askf(w,
+		"Context = $ { Add = ip/access/$ { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
+		    OUR_KEY) " } } } }");
 	mg_has(w, " RTP/SAVP -\r\n");
 	assert_null(strstr(w->in, "crypto"));
 	mg_added(w, 0, name);
@@ -620,32 +622,34 @@ static void test_srtp(void **state)
 	assert_int_equal(keys->out.suite, SRTP_AES_CM_128_80);
 	assert_int_equal(keys->out.master[0], 0x77);
 	/* The remote's comes with its address; ours stays. */
-	ask(w, "Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_SAVP(ITS_KEY) " } } } }",
+	mg_askf(
+	    w, "Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_SAVP(ITS_KEY) " } } } }",
 	    n, name);
 	assert_null(strstr(w->in, "Error"));
 	keys = gate_srtp(g, c, 0);
 	assert_int_equal(keys->in.master[0], 0x37);
 	assert_int_equal(keys->out.master[0], 0x77);
-	ask(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendReceive } } } }", n,
-	    name);
+	mg_askf(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendReceive } } } }",
+		n, name);
 	assert_true(c->term[0].term.flags & TERM_SRTP);
-	ask(w, "Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_SAVP(OUR_KEY) " } } } }",
+	mg_askf(
+	    w, "Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_SAVP(OUR_KEY) " } } } }",
 	    n, name);
 	mg_has(w, "Error = 449");
-	ask(w,
-	    "Context = $ { Add = ip/access/$ { Media { Local {\nc=IN IP4 $" SAVP("xyz") " } } }");
+	mg_askf(w, "Context = $ { Add = ip/access/$ { Media { Local {\nc=IN IP4 $" SAVP(
+		       "xyz") " } } }");
 	mg_has(w, "Error = 449");
 	/* After a restart the dataplane has them, and nobody else: one alone is not enough. */
 	mg_world_restart(w);
 	c = mg_context_find(w->mg, n);
-	ask(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendOnly } } } }", n,
-	    name);
+	mg_askf(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendOnly } } } }", n,
+		name);
 	assert_null(strstr(w->in, "Error"));
 	assert_true(c->term[0].term.flags & TERM_SRTP);
-	ask(w,
-	    "Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_SAVP(
-		ANOTHER_KEY) " } } } }",
-	    n, name);
+	mg_askf(w,
+		"Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_SAVP(
+		    ANOTHER_KEY) " } } } }",
+		n, name);
 	mg_has(w, "Error = 449");
 }
 
@@ -671,9 +675,9 @@ static void test_dtls(void **state)
 	struct context *c;
 	uint32_t n;
 
-	ask(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { LocalControl { Mode = "
-	       "SendReceive }, " LOCAL_DTLS(
-		   "passive") " } }, Events = 21 { g/cause, tlsbsc/BNCChange } } }");
+	mg_askf(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { LocalControl { Mode = "
+		   "SendReceive }, " LOCAL_DTLS(
+		       "passive") " } }, Events = 21 { g/cause, tlsbsc/BNCChange } } }");
 	mg_has(w, " UDP/TLS/RTP/SAVPF -\r\na=rtcp-mux\r\na=setup:passive\r\na=fingerprint:sha-256 "
 		  "CD:CD:");
 	mg_added(w, 0, name);
@@ -683,13 +687,14 @@ static void test_dtls(void **state)
 			 TERM_IN | TERM_OUT | TERM_RTP | TERM_RTCP_MUX | TERM_SRTP | TERM_DTLS);
 	assert_int_equal(c->term[0].term.n_fingerprint, 0);
 	/* The remote's comes later; we are the client if we are told so. */
-	ask(w, "Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_DTLS " } } } }", n,
-	    name);
+	mg_askf(w, "Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_DTLS " } } } }", n,
+		name);
 	assert_null(strstr(w->in, "Error"));
 	assert_int_equal(c->term[0].term.n_fingerprint, 1);
 	assert_int_equal(c->term[0].term.fingerprint[0].digest[0], 2);
 	assert_int_not_equal(c->term[0].term.dtls_id, 0);
-	ask(w, "Context = %u { Modify = %s { Media { Stream = 1 { " LOCAL_DTLS("active") " } } } }",
+	mg_askf(
+	    w, "Context = %u { Modify = %s { Media { Stream = 1 { " LOCAL_DTLS("active") " } } } }",
 	    n, name);
 	mg_has(w, "a=setup:active\r\n");
 	assert_true(c->term[0].term.flags & TERM_TLS_CLIENT);
@@ -699,28 +704,29 @@ static void test_dtls(void **state)
 	dtls_event(w, c, TERM_REFUSED, TCP_END_TLS_FINGERPRINT);
 	mg_has(w, ":g/cause { Stream = 1, Generalcause = FT, Failurecause = \"tls_fingerprint\"");
 	/* Plain again: nothing of it is left, whether Remote is said again or not. */
-	ask(w, "Context = %u { Modify = %s { Media { Stream = 1 { " LOCAL4 " } } } }", n, name);
+	mg_askf(w, "Context = %u { Modify = %s { Media { Stream = 1 { " LOCAL4 " } } } }", n, name);
 	assert_null(strstr(w->in, "Error"));
 	assert_int_equal(c->term[0].term.flags & (TERM_SRTP | TERM_DTLS | TERM_TLS_CLIENT), 0);
 	assert_int_equal(c->term[0].term.n_fingerprint, 0);
 	assert_int_equal(c->term[0].term.dtls_id, 0);
-	ask(w, "Context = %u { Modify = %s { Media { Stream = 1 { " LOCAL4 REMOTE " } } } }", n,
-	    name);
+	mg_askf(w, "Context = %u { Modify = %s { Media { Stream = 1 { " LOCAL4 REMOTE " } } } }", n,
+		name);
 	assert_null(strstr(w->in, "Error"));
 	assert_int_equal(c->term[0].term.flags & (TERM_SRTP | TERM_DTLS | TERM_TLS_CLIENT), 0);
 	assert_int_equal(c->term[0].term.n_fingerprint, 0);
 	assert_int_equal(c->term[0].term.dtls_id, 0);
 	/* What does not fit. */
-	ask(w, "Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_DTLS " } } } }", n,
-	    name);
+	mg_askf(w, "Context = %u { Modify = %s { Media { Stream = 1 { " REMOTE_DTLS " } } } }", n,
+		name);
 	mg_has(w, "Error = 449");
-	ask(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { " LOCAL_DTLS(
-		   "holdconn") " } } } }");
+	mg_askf(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { " LOCAL_DTLS(
+		       "holdconn") " } } } }");
 	mg_has(w, "Error = 449");
-	ask(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { " LOCAL_DTLS("actpass")
-		   REMOTE " } } } }");
+	mg_askf(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { " LOCAL_DTLS("actpass")
+		       REMOTE " } } } }");
 	mg_has(w, "Error = 449");
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = $ { Add = ip/access/$ { Media { Stream = 1 { Local {\nc=IN IP4 $\nm=audio $ "
 	    "UDP/TLS/RTP/SAVP -\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" OUR_KEY "\n} } } } }");
 	assert_null(strstr(w->in, "Error")); /* keys are of the handshake */
@@ -736,29 +742,30 @@ static void test_latch(void **state)
 	struct context *c = mg_context_find(w->mg, n);
 	uint8_t attempt = c->term[0].term.attempt;
 
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { Modify = %s { Signals { ipnapt/latch { Stream = 1, napt = LATCH } } } "
 	    "}",
 	    n, name[0]);
 	assert_true(c->term[0].term.flags & TERM_LATCH);
 	assert_false(c->term[0].term.flags & TERM_LATCH_ADDR);
-	ask(w, "Context = %u { Modify = %s { Signals { ipnapt/latch { napt = RELATCH } } } }", n,
-	    name[0]);
+	mg_askf(w, "Context = %u { Modify = %s { Signals { ipnapt/latch { napt = RELATCH } } } }",
+		n, name[0]);
 	assert_true(c->term[0].term.attempt != attempt);
 	attempt = c->term[0].term.attempt;
 	/* It goes on, and does not begin anew. */
-	ask(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendReceive } } } }", n,
-	    name[0]);
+	mg_askf(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendReceive } } } }",
+		n, name[0]);
 	assert_true(c->term[0].term.flags & TERM_LATCH);
 	assert_int_equal(c->term[0].term.attempt, attempt);
-	ask(w, "Context = %u { Modify = %s { Signals { ipnapt/latch { napt = OFF } } } }", n,
-	    name[0]);
+	mg_askf(w, "Context = %u { Modify = %s { Signals { ipnapt/latch { napt = OFF } } } }", n,
+		name[0]);
 	assert_false(c->term[0].term.flags & TERM_LATCH);
-	ask(w, "Context = %u { Modify = %s { Signals { ipnapt/latch } } }", n, name[0]);
+	mg_askf(w, "Context = %u { Modify = %s { Signals { ipnapt/latch } } }", n, name[0]);
 	assert_true(c->term[0].term.flags & TERM_LATCH);
-	ask(w, "Context = %u { Modify = %s { Signals } }", n, name[0]);
+	mg_askf(w, "Context = %u { Modify = %s { Signals } }", n, name[0]);
 	assert_false(c->term[0].term.flags & TERM_LATCH);
-	ask(w, "Context = %u { Modify = %s { Signals { cg/dt } } }", n, name[0]);
+	mg_askf(w, "Context = %u { Modify = %s { Signals { cg/dt } } }", n, name[0]);
 	mg_has(w, "Error = 452");
 }
 
@@ -774,15 +781,15 @@ static void test_others(void **state)
 	gate_plan(w->e.s.gateway, c, &plan);
 	plan.note = 1;
 	gate_plan_set(w->e.s.gateway, c, &plan);
-	ask(w, "Context = %u { AuditValue = * }", n);
+	mg_askf(w, "Context = %u { AuditValue = * }", n);
 	mg_has(w, name[1]);
-	ask(w, "Context = %u { W-Subtract = * }", n);
+	mg_askf(w, "Context = %u { W-Subtract = * }", n);
 	mg_has(w, "Error = 504");
-	ask(w, "Context = %u { Subtract = %s }", n, name[0]);
+	mg_askf(w, "Context = %u { Subtract = %s }", n, name[0]);
 	mg_has(w, "Error = 504");
-	ask(w, "Context = %u { Modify = %s }", n, name[0]);
+	mg_askf(w, "Context = %u { Modify = %s }", n, name[0]);
 	mg_has(w, "Error = 504");
-	ask(w, "Context = %u { " ADD("", "") " }", n);
+	mg_askf(w, "Context = %u { " ADD("", "") " }", n);
 	mg_has(w, "Error = 504");
 	assert_int_equal(contexts(w), 1);
 }
@@ -796,14 +803,15 @@ static void test_statistics(void **state)
 	w->stats[0] = (struct ctl_term_stats){ .packets = 10, .bytes = 1720 };
 	w->stats[1] = (struct ctl_term_stats){ .packets = 7, .bytes = 700 };
 	mg_pass(w, 5000);
-	ask(w, "Context = %u { AuditValue = %s { Audit { Statistics } } }", n, name[0]);
+	mg_askf(w, "Context = %u { AuditValue = %s { Audit { Statistics } } }", n, name[0]);
 	mg_has(w,
 	       "Statistics { nt/dur = 5000, nt/os = 700, nt/or = 1720, rtp/ps = 7, rtp/pr = 10 }");
 	w->stats[0].quality = (struct ctl_quality){ .received = 1990, .lost = 10 };
-	ask(w, "Context = %u { AuditValue = %s { Audit { Statistics { rtp/pr, rtp/pl } } } }", n,
-	    name[0]);
+	mg_askf(w, "Context = %u { AuditValue = %s { Audit { Statistics { rtp/pr, rtp/pl } } } }",
+		n, name[0]);
 	mg_has(w, "Statistics { rtp/pr = 10, rtp/pl = 0.50 }");
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { Subtract = %s { Audit { Statistics } }, Subtract = %s { Audit { } } }",
 	    n, name[0], name[1]);
 	mg_has(w, "nt/or = 1720");
@@ -935,7 +943,7 @@ static void test_errors(void **state)
 	for (size_t i = 0; i < N_OF(is); i++) {
 		char want[32];
 
-		ask(w, is[i].actions, n);
+		mg_askf(w, is[i].actions, n);
 		snprintf(want, sizeof(want), "Error = %u {", is[i].code);
 		mg_has(w, want);
 		assert_int_equal(contexts(w), 1);
@@ -1004,17 +1012,18 @@ static void test_order(void **state)
 	char name[2][MG_NAME_MAX];
 	uint32_t n = pair(w, "", name);
 
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { Modify = ip/none/1, Subtract = * }, Context = - { AuditValue = ROOT }",
 	    n);
 	mg_has(w, "Error = 430");
 	assert_null(strstr(w->in, "Subtract"));
 	assert_null(strstr(w->in, "ROOT"));
 	assert_int_equal(contexts(w), 1);
-	ask(w,
-	    "Context = %u { O-Modify = ip/none/1, W-Subtract = * }, Context = - { AuditValue = "
-	    "ROOT }",
-	    n);
+	mg_askf(w,
+		"Context = %u { O-Modify = ip/none/1, W-Subtract = * }, Context = - { AuditValue = "
+		"ROOT }",
+		n);
 	mg_has(w, "Error = 430");
 	mg_has(w, "Subtract = * }");
 	mg_has(w, "AuditValue = ROOT }");
@@ -1029,14 +1038,14 @@ static void test_full(void **state)
 	int i;
 
 	for (i = 0; i < 1000; i++) {
-		ask(w, "Context = $ { " ADD("", "") " }");
+		mg_askf(w, "Context = $ { " ADD("", "") " }");
 		if (strstr(w->in, "Error"))
 			break;
 	}
 	mg_has(w, "Context = $ { Add = ip/$ { Error = 510");
 	n = contexts(w);
 	assert_int_equal(n, i);
-	ask(w, "Context = - { AuditValue = ROOT { Audit { Media { TerminationState } } } }");
+	mg_askf(w, "Context = - { AuditValue = ROOT { Audit { Media { TerminationState } } } }");
 	mg_has(w, "root/maxTerminationsPerContext = 2");
 }
 
@@ -1051,23 +1060,24 @@ static void test_urgent(void **state)
 
 	conf->urgent = conf->contexts - 1;
 	for (uint32_t i = 0; i < w->e.conf.dataplane.n_workers; i++) {
-		ask(w, "Context = $ { Priority = 0, EmergencyOff, " ADD("", "") " }");
+		mg_askf(w, "Context = $ { Priority = 0, EmergencyOff, " ADD("", "") " }");
 		assert_null(strstr(w->in, "Error"));
 	}
-	ask(w, "Context = $ { " ADD("", "") " }");
+	mg_askf(w, "Context = $ { " ADD("", "") " }");
 	mg_has(w, "Error = 510 { \"worker ");
 	for (size_t i = 0; i < N_OF(urgent); i++) {
-		ask(w, "Context = $ { %s, " ADD("", "") " }", urgent[i]);
+		mg_askf(w, "Context = $ { %s, " ADD("", "") " }", urgent[i]);
 		assert_null(strstr(w->in, "Error"));
 	}
 	n = mg_number(w);
-	ask(w, "Context = %u { ContextAudit { Priority, Emergency, IEPSCall } }", n);
+	mg_askf(w, "Context = %u { ContextAudit { Priority, Emergency, IEPSCall } }", n);
 	mg_has(w, "{ Priority = 0, EmergencyOff, IEPSCall = ON }");
 	/* It changes, and lasts. */
-	ask(w, "Context = %u { Emergency, Priority = 15, IEPSCall = OFF }", n);
+	mg_askf(w, "Context = %u { Emergency, Priority = 15, IEPSCall = OFF }", n);
 	assert_null(strstr(w->in, "Error"));
 	mg_world_restart(w);
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { ContextAudit { Emergency, Priority, IEPSCall, Topology }, AuditValue = "
 	    "* }",
 	    n);
@@ -1097,16 +1107,16 @@ static void test_urgent_kinds(void **state)
 		uint32_t n = 0;
 
 		do {
-			ask(w, "Context = $ { %s }", kind[i].add);
+			mg_askf(w, "Context = $ { %s }", kind[i].add);
 		} while (!strstr(w->in, "Error") && ++n < 100);
 		assert_int_equal(n, 6 * w->e.conf.dataplane.n_workers);
 		mg_has(w, "Error = 510 {");
 		mg_has(w, kind[i].why);
 		for (n = 0; n < 2 * w->e.conf.dataplane.n_workers; n++) {
-			ask(w, "Context = $ { Emergency, %s }", kind[i].add);
+			mg_askf(w, "Context = $ { Emergency, %s }", kind[i].add);
 			assert_null(strstr(w->in, "Error"));
 		}
-		ask(w, "Context = $ { Emergency, %s }", kind[i].add);
+		mg_askf(w, "Context = $ { Emergency, %s }", kind[i].add);
 		mg_has(w, "Error = 510 {");
 	}
 	assert_int_equal(gate_stats(w->e.s.gateway)->withheld, 2);
@@ -1122,15 +1132,16 @@ static void test_urgent_later(void **state)
 
 	conf->urgent = 1;
 	conf->srtp = 1;
-	ask(w, "Context = $ { " ADD("", "") " }");
+	mg_askf(w, "Context = $ { " ADD("", "") " }");
 	mg_added(w, 0, name);
 	n = mg_number(w);
-	ask(w,
-	    "Context = %u { Modify = %s { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
-		OUR_KEY) " } } } }",
-	    n, name);
+	mg_askf(w,
+		"Context = %u { Modify = %s { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
+		    OUR_KEY) " } } } }",
+		n, name);
 	mg_has(w, "for urgent calls");
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { IEPSCall = ON, Modify = %s { Media { Stream = 1 { Local {\nc=IN IP4 "
 	    "$" SAVP(OUR_KEY) " } } } }",
 	    n, name);
@@ -1155,25 +1166,26 @@ static void test_no_memory(void **state)
 	struct context *c;
 
 	memory = 0;
-	ask(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
-		   OUR_KEY) " } } } }");
+	mg_askf(w,
+		"Context = $ { Add = ip/access/$ { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
+		    OUR_KEY) " } } } }");
 	mg_has(w, "Context = $ { Add = ip/access/$ { Error = 510 {");
 	assert_int_equal(contexts(w), 0);
-	ask(w, "Context = $ { " ADD("", "") " }");
+	mg_askf(w, "Context = $ { " ADD("", "") " }");
 	mg_added(w, 0, name);
 	c = mg_context_find(w->mg, mg_number(w));
 	was = *c;
-	ask(w,
-	    "Context = %u { Modify = %s { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
-		OUR_KEY) " } } } }",
-	    mg_context_number(c), name);
+	mg_askf(w,
+		"Context = %u { Modify = %s { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
+		    OUR_KEY) " } } } }",
+		mg_context_number(c), name);
 	mg_has(w, "Error = 510 {");
 	assert_memory_equal(c->term, was.term, sizeof(was.term));
 	memory = PLENTY;
-	ask(w,
-	    "Context = %u { Modify = %s { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
-		OUR_KEY) " } } } }",
-	    mg_context_number(c), name);
+	mg_askf(w,
+		"Context = %u { Modify = %s { Media { Stream = 1 { Local {\nc=IN IP4 $" SAVP(
+		    OUR_KEY) " } } } }",
+		mg_context_number(c), name);
 	assert_null(strstr(w->in, "Error"));
 }
 
@@ -1194,7 +1206,7 @@ static void test_move_back(void **state)
 	was = *c;
 	for (int moved = 0; moved < 2; moved++) {
 		memory = moved;
-		ask(w, keyed, n[1], name[0]);
+		mg_askf(w, keyed, n[1], name[0]);
 		memory = PLENTY;
 		mg_has(w, "Error = 510 { \"There is no memory for keys\"");
 		assert_memory_equal(c->term, was.term, sizeof(was.term));
@@ -1206,12 +1218,12 @@ static void test_move_back(void **state)
 	while (dplink_room(link, c->worker) > 5)
 		dplink_cmd(link, c->worker, CMD_SYNC_BEGIN, &(struct ctl_hdr){ 0 },
 			   sizeof(struct ctl_hdr));
-	ask(w, keyed, n[1], name[0]);
+	mg_askf(w, keyed, n[1], name[0]);
 	mg_has(w, "Error = 510 { \"worker ");
 	assert_memory_equal(c->term, was.term, sizeof(was.term));
 	assert_int_equal(gate_stats(w->e.s.gateway)->moved, 2);
 	mg_pass(w, 10);
-	ask(w, keyed, n[1], name[0]);
+	mg_askf(w, keyed, n[1], name[0]);
 	assert_null(strstr(w->in, "Error"));
 }
 
@@ -1224,18 +1236,18 @@ static void test_urgent_ports(void **state)
 
 	conf->gateway.urgent_ports = 1 << 15;
 	withheld = gate_stats(w->e.s.gateway)->withheld;
-	ask(w, "Context = $ { " ADD("", "") " }");
+	mg_askf(w, "Context = $ { " ADD("", "") " }");
 	mg_has(w, "Error = 510 { \"realm ");
 	mg_has(w, " for urgent calls\"");
 	assert_int_equal(gate_stats(w->e.s.gateway)->withheld, withheld + 1);
-	ask(w, "Context = $ { Emergency, " ADD("", "") ", " ADD("", "") " }");
+	mg_askf(w, "Context = $ { Emergency, " ADD("", "") ", " ADD("", "") " }");
 	assert_null(strstr(w->in, "Error"));
 	assert_int_equal(gate_stats(w->e.s.gateway)->urgent, 1);
 	/* The second termination of a context that is none is asked for by itself. */
 	conf->gateway.urgent_ports = 0;
-	ask(w, "Context = $ { " ADD("", "") " }");
+	mg_askf(w, "Context = $ { " ADD("", "") " }");
 	conf->gateway.urgent_ports = 1 << 15;
-	ask(w, "Context = %u { " ADD("", "") " }", mg_number(w));
+	mg_askf(w, "Context = %u { " ADD("", "") " }", mg_number(w));
 	mg_has(w, "Error = 510 { \"realm ");
 }
 
@@ -1342,7 +1354,7 @@ static void test_idle(void **state)
 	for (int i = 0; i < 500; i++)
 		mg_say(&w, 1, "MEGACO/1 [127.0.0.2] T=5{C=-{AV=ROOT{AT{}}}}");
 	for (int i = 0; i < 500; i++) {
-		ask(&w, "Context = - { AuditValue = ROOT }");
+		mg_askf(&w, "Context = - { AuditValue = ROOT }");
 		mg_has(&w, "AuditValue = ROOT");
 	}
 	mg_world_close(&w);
@@ -1383,7 +1395,7 @@ static void test_events(void **state)
 	answer(w);
 	/* Once a time; what is said about it begins another. */
 	mg_pass(w, 200000);
-	ask(w, "Context = %u { AuditValue = %s { Audit { } } }", n, name[0]);
+	mg_askf(w, "Context = %u { AuditValue = %s { Audit { } } }", n, name[0]);
 	mg_pass(w, 200000);
 	assert_false(mg_hear(w, 0, &m));
 	{
@@ -1420,12 +1432,13 @@ static void test_address(void **state)
 			      .what = TERM_LATCHED,
 			      .remote = addr("203.0.113.77", 41000) };
 
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { Modify = %s { Events = 12 { adr/rsac }, Signals { ipnapt/latch { napt "
 	    "= LATCH } } } }",
 	    n, name[0]);
 	assert_null(strstr(w->in, "Error"));
-	ask(w, "Context = %u { AuditValue = %s { Audit { Events } } }", n, name[0]);
+	mg_askf(w, "Context = %u { AuditValue = %s { Audit { Events } } }", n, name[0]);
 	mg_has(w, "Events = 12 { adr/rsac }");
 	for (int i = 0; i < 3; i++) {
 		e.side = i == 2; /* which nobody asked for */
@@ -1450,7 +1463,7 @@ static void test_silence(void **state)
 {
 	struct mg_world *w = *state;
 
-	ask(w, "Context = - { Modify = ROOT { Events = 100 { it/ito { mit = 3000 } } } }");
+	mg_askf(w, "Context = - { Modify = ROOT { Events = 100 { it/ito { mit = 3000 } } } }");
 	mg_has(w, "Modify = ROOT }");
 	mg_pass(w, 29000);
 	assert_false(mg_hear(w, 0, &m));
@@ -1475,10 +1488,11 @@ static void test_overload(void **state)
 
 	conf->h248_overload = 1;
 	conf->urgent = conf->contexts; /* what others may have is full from the start */
-	ask(w, "Context = $ { Emergency, " ADD("", "") " }");
+	mg_askf(w, "Context = $ { Emergency, " ADD("", "") " }");
 	assert_false(mg_hear(w, 0, &m));
-	ask(w, "Context = - { Modify = ROOT { Events = 7 { ocp/mg_overload, it/ito { mit = 3000 } "
-	       "} } }");
+	mg_askf(w,
+		"Context = - { Modify = ROOT { Events = 7 { ocp/mg_overload, it/ito { mit = 3000 } "
+		"} } }");
 	mg_has(w, "Modify = ROOT }");
 	/* The Notify goes before the reply. */
 	for (int i = 0; i < 2; i++) {
@@ -1509,7 +1523,7 @@ static void test_overload(void **state)
 	assert_int_equal(mg_stats(w->mg)->overloaded, 2 + 16);
 	conf->h248_overload = 100;
 	conf->urgent = 0;
-	ask(w, "Context = $ { " ADD("", "") " }");
+	mg_askf(w, "Context = $ { " ADD("", "") " }");
 	assert_int_equal(mg_stats(w->mg)->overloaded, 2 + 16);
 }
 
@@ -1520,7 +1534,7 @@ static void test_overload_rate(void **state)
 	char text[512];
 
 	w->e.conf.gateway.h248_overload = 1; /* of 20,000 transactions a second */
-	ask(w, "Context = - { Modify = ROOT { Events = 7 { ocp/mg_overload } } }");
+	mg_askf(w, "Context = - { Modify = ROOT { Events = 7 { ocp/mg_overload } } }");
 	for (int i = 0; i < 300; i++) {
 		snprintf(text, sizeof(text), "MEGACO/3 [127.0.0.1] T=%d{C=-{AV=ROOT{AT{}}}}",
 			 900 + i);
@@ -1528,13 +1542,13 @@ static void test_overload_rate(void **state)
 		assert_true(mg_hear(w, 0, &m));
 	}
 	env_advance(&w->e, 1500);
-	ask(w, "Context = - { AuditValue = ROOT { Audit { } } }");
+	mg_askf(w, "Context = - { AuditValue = ROOT { Audit { } } }");
 	mg_say(w, 0, "MEGACO/3 [127.0.0.1] T=1300{C=${" ADD("", "") "}}");
 	assert_true(mg_hear(w, 0, &m));
 	mg_has(w, ":ocp/mg_overload }");
 	answer(w);
 	assert_true(mg_hear(w, 0, &m));
-	ask(w, "Context = * { W-Subtract = * { Audit { } } }");
+	mg_askf(w, "Context = * { W-Subtract = * { Audit { } } }");
 	env_advance(&w->e, 2500);
 	mg_say(w, 0, "MEGACO/3 [127.0.0.1] T=1301{C=${" ADD("", "") "}}");
 	assert_true(mg_hear(w, 0, &m));
@@ -1562,12 +1576,12 @@ static void test_drain(void **state)
 	mg_has(w, "Method = Graceful");
 	mg_has(w, "Delay = 60, ");
 	answer(w);
-	ask(w, "Context = $ { " ADD("", "") " }");
+	mg_askf(w, "Context = $ { " ADD("", "") " }");
 	mg_has(w, "Error = 503 {");
 	/* But urgent calls are served (R27). */
-	ask(w, "Context = $ { Emergency, " ADD("", "") ", " ADD("", "") " }");
+	mg_askf(w, "Context = $ { Emergency, " ADD("", "") ", " ADD("", "") " }");
 	assert_null(strstr(w->in, "Error"));
-	ask(w, "Context = %u { W-Subtract = * { Audit { } } }", mg_number(w));
+	mg_askf(w, "Context = %u { W-Subtract = * { Audit { } } }", mg_number(w));
 	mg_world_restart(w);
 	d->on = true;
 	mg_register(w, 0);
@@ -1589,13 +1603,13 @@ static void test_stop(void **state)
 {
 	struct mg_world *w = *state;
 
-	ask(w, "Context = $ { " ADD("", "") " }");
+	mg_askf(w, "Context = $ { " ADD("", "") " }");
 	mg_stop(w->mg);
 	assert_false(mg_hear(w, 0, &m));
 	assert_true(mg_start(&w->e.s, w->e.s.gateway, w->base, &w->mg, (char[256]){ "" }, 256));
 	mg_pass(w, 100);
 	assert_false(mg_hear(w, 0, &m));
-	ask(w, "Context = * { W-Subtract = * { Audit { } } }");
+	mg_askf(w, "Context = * { W-Subtract = * { Audit { } } }");
 	mg_stop(w->mg);
 	assert_true(mg_hear(w, 0, &m));
 	mg_has(w, "Services { Method = Forced, Reason = \"908 MG Impending Failure\", 1970");
@@ -1650,15 +1664,16 @@ static void test_names(void **state)
 			  "# of another edition\n it/ito\tidle/gone # H.248.14\r\nmit tick\n"
 			  "IPDC/realm net/realm\nipdc-1 net-2",
 			  err, sizeof(err)));
-	ask(w, "Context = - { AuditValue = ROOT { Audit { Packages } } }");
+	mg_askf(w, "Context = - { AuditValue = ROOT { Audit { Packages } } }");
 	mg_has(w, "root-2, net-2, ds-2,");
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = $ { Add = ip/$ { Media { Stream = 1 { LocalControl { net/realm = \"core\" "
 	    "}, Local {\nc=IN IP4 $\nm=audio $ RTP/AVP -\n} } } } }");
 	mg_has(w, "Add = ip/core/");
-	ask(w, "Context = - { Modify = ROOT { Events = 1 { it/ito { mit = 3000 } } } }");
+	mg_askf(w, "Context = - { Modify = ROOT { Events = 1 { it/ito { mit = 3000 } } } }");
 	mg_has(w, "Error = 451");
-	ask(w, "Context = - { Modify = ROOT { Events = 1 { idle/gone { tick = 100 } } } }");
+	mg_askf(w, "Context = - { Modify = ROOT { Events = 1 { idle/gone { tick = 100 } } } }");
 	mg_pass(w, 1100);
 	assert_true(mg_hear(w, 0, &m));
 	mg_has(w, ":idle/gone }");
@@ -1668,7 +1683,7 @@ static void test_names(void **state)
 			fail_msg("%s", err);
 	}
 	/* And nothing was changed by them. */
-	ask(w, "Context = - { AuditValue = ROOT { Audit { Packages } } }");
+	mg_askf(w, "Context = - { AuditValue = ROOT { Audit { Packages } } }");
 	mg_has(w, "root-2, net-2, ds-2,");
 }
 
@@ -1740,7 +1755,7 @@ static void test_reload_lists(void **state)
 	mg_pass(w, 100);
 	assert_false(mg_hear(w, 0, &m));
 	assert_false(mg_hear(w, 1, &m));
-	ask(w, "Context = - { AuditValue = ROOT { Audit { } } }");
+	mg_askf(w, "Context = - { AuditValue = ROOT { Audit { } } }");
 	to.n_h248_controller = 1;
 	assert_true(reload(w, &to));
 	assert_true(mg_hear(w, 1, &m));
@@ -1805,7 +1820,7 @@ static void test_reload_refused(void **state)
 	assert_false(reload(w, &to));
 	mg_pass(w, 100);
 	assert_false(mg_hear(w, 0, &m));
-	ask(w, "Context = - { AuditValue = ROOT { Audit { } } }");
+	mg_askf(w, "Context = - { AuditValue = ROOT { Audit { } } }");
 	assert_int_equal(w->mg->n_controller, 2);
 }
 

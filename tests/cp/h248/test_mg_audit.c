@@ -16,27 +16,16 @@
 static uint32_t n;
 static char name[MG_NAME_MAX];
 
-static const char *ask(struct mg_world *w, const char *fmt, ...)
-{
-	static char text[4096];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return mg_ask(w, text);
-}
-
 static void call(struct mg_world *w, const char *add)
 {
-	ask(w, "Context = $ { %s }", add);
+	mg_askf(w, "Context = $ { %s }", add);
 	mg_added(w, 0, name);
 	n = mg_number(w);
 }
 
 static void audit(struct mg_world *w, const char *command, const char *what)
 {
-	ask(w, "Context = %u { %s = %s { Audit { %s } } }", n, command, name, what);
+	mg_askf(w, "Context = %u { %s = %s { Audit { %s } } }", n, command, name, what);
 }
 
 /* The whole of what is replied of a termination. */
@@ -84,7 +73,8 @@ static void test_media(void **state)
 	   "Media { TerminationState { ServiceStates = InService } }");
 	/* There is none of it, or it has no value. */
 	is(w, "AuditValue", "Media { Stream = 1 { Local } }", "Media");
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { Modify = %s { Media { LocalControl { Mode = Inactive, rtcph/rsb = OFF "
 	    "} } } }",
 	    n, name);
@@ -114,7 +104,7 @@ static void test_events(void **state)
 	   "= {LATCH, "
 	   "RELATCH, OFF} } }, Statistics { nt/dur, nt/os, nt/or, rtp/ps, rtp/pr, rtp/pl }");
 	/* They have ended. */
-	ask(w, "Context = %u { Modify = %s { Events, Signals } }", n, name);
+	mg_askf(w, "Context = %u { Modify = %s { Events, Signals } }", n, name);
 	is(w, "AuditValue", "Events, Signals", "Events, Signals");
 	is(w, "AuditValue", "", "");
 }
@@ -135,17 +125,19 @@ static void test_root(void **state)
 {
 	struct mg_world *w = *state;
 
-	ask(w, "Context = - { AuditValue = ROOT { Audit { Media, Events, Signals, Statistics, "
-	       "ObservedEvents } } }");
+	mg_askf(w, "Context = - { AuditValue = ROOT { Audit { Media, Events, Signals, Statistics, "
+		   "ObservedEvents } } }");
 	mg_has(w, "AuditValue = ROOT { Media { TerminationState { root/maxNumberOfContexts = 64, "
 		  "root/maxTerminationsPerContext = 2 } }, Events, Signals, Statistics, "
 		  "ObservedEvents }");
-	ask(w, "Context = - { Modify = ROOT { Events = 7 { it/ito { mit = 3000 }, ocp/mg_overload "
-	       "} } }");
-	ask(w, "Context = - { AuditValue = ROOT { Audit { Events } } }");
+	mg_askf(w,
+		"Context = - { Modify = ROOT { Events = 7 { it/ito { mit = 3000 }, ocp/mg_overload "
+		"} } }");
+	mg_askf(w, "Context = - { AuditValue = ROOT { Audit { Events } } }");
 	mg_has(w, "ROOT { Events = 7 { it/ito { mit = 3000 }, ocp/mg_overload } }");
-	ask(w, "Context = - { AuditCapability = ROOT { Audit { Events { it/ito }, Packages { it-1 "
-	       "} } } }");
+	mg_askf(w,
+		"Context = - { AuditCapability = ROOT { Audit { Events { it/ito }, Packages { it-1 "
+		"} } } }");
 	mg_has(w, "ROOT { Events { it/ito }, Packages { it-1 } }");
 }
 
@@ -158,11 +150,12 @@ static void test_wildcards(void **state)
 	struct context *c;
 
 	call(w, ADD(LOCAL("RTP/AVP 8"), ", Events = 11 { g/cause }"));
-	ask(w,
-	    "Context = %u { Add = ip/core/$ { Media { Stream = 2 { LocalControl { Mode = "
-	    "ReceiveOnly }, " LOCAL("RTP/AVP 8") " } } } }",
-	    n);
-	ask(w,
+	mg_askf(w,
+		"Context = %u { Add = ip/core/$ { Media { Stream = 2 { LocalControl { Mode = "
+		"ReceiveOnly }, " LOCAL("RTP/AVP 8") " } } } }",
+		n);
+	mg_askf(
+	    w,
 	    "Context = %u { AuditValue = * { Audit { Events, Media { LocalControl { Mode } } } } "
 	    "}",
 	    n);
@@ -173,14 +166,16 @@ static void test_wildcards(void **state)
 	       "} } }");
 	assert_non_null(strstr(second, "{ Events, Media { Stream = 2 { LocalControl { Mode = "
 				       "ReceiveOnly } } } }"));
-	ask(w, "Context = * { AuditValue = ip/core/* { Audit { Media { LocalControl { ipdc/realm } "
+	mg_askf(
+	    w, "Context = * { AuditValue = ip/core/* { Audit { Media { LocalControl { ipdc/realm } "
 	       "} } } }");
 	mg_has(w, "LocalControl { ipdc/realm = \"core\" }");
 	c = mg_context_find(w->mg, n);
 	gate_plan(w->e.s.gateway, c, &plan);
 	plan.note = 1;
 	gate_plan_set(w->e.s.gateway, c, &plan);
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { AuditValue = ip/core/* { Audit { Events, Media { LocalControl { Mode "
 	    "} } } } }",
 	    n);
@@ -244,16 +239,16 @@ static void test_errors(void **state)
 			mg_has(w, want);
 		}
 	}
-	ask(w, "Context = - { AuditValue = ROOT { Audit { DigitMap } } }");
+	mg_askf(w, "Context = - { AuditValue = ROOT { Audit { DigitMap } } }");
 	mg_has(w, "ROOT { Error = 444 {");
-	ask(w, "Context = - { AuditValue = ROOT { Audit { Statistics { nt/os } } } }");
+	mg_askf(w, "Context = - { AuditValue = ROOT { Audit { Statistics { nt/os } } } }");
 	mg_has(w, "ROOT { Error = 453 {");
 	/* All terminations are in contexts. */
-	ask(w, "Context = - { AuditValue = * { Audit { } } }");
+	mg_askf(w, "Context = - { AuditValue = * { Audit { } } }");
 	mg_has(w, "{ Error = 431 {");
-	ask(w, "Context = - { AuditValue = %s { Audit { } } }", name);
+	mg_askf(w, "Context = - { AuditValue = %s { Audit { } } }", name);
 	mg_has(w, "{ Error = 430 {");
-	ask(w, "Context = $ { AuditValue = * { Audit { } } }");
+	mg_askf(w, "Context = $ { AuditValue = * { Audit { } } }");
 	mg_has(w, "{ Error = 421 {");
 }
 

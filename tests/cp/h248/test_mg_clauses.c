@@ -23,23 +23,13 @@ struct stream {
 	char name[2][MG_NAME_MAX];
 };
 
-static const char *ask(struct mg_world *w, const char *fmt, ...)
-{
-	static char text[4096];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return mg_ask(w, text);
-}
-
 /* Protocols and roles of the two; nothing is known of their remotes. */
 static struct stream add(struct mg_world *w, const char *proto[2], const char *setup[2])
 {
 	struct stream s;
 
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = $ { Add = ip/access/$ { Media { Stream = 1 { LocalControl { Mode = "
 	    "SendReceive "
 	    "}, Local {\nc=IN IP4 $\nm=message $ %s -\na=setup:%s\n} } }, Events = 21 { g/cause, "
@@ -67,11 +57,11 @@ static struct stream add_tls(struct mg_world *w)
 static void remote(struct mg_world *w, const struct stream *s, int side, const char *proto,
 		   const char *lines)
 {
-	ask(w,
-	    "Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
-	    "203.0.113.9\nm=message "
-	    "2855 %s -\n%s} } } } }",
-	    s->n, s->name[side], proto, lines);
+	mg_askf(w,
+		"Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
+		"203.0.113.9\nm=message "
+		"2855 %s -\n%s} } } } }",
+		s->n, s->name[side], proto, lines);
 }
 
 static void event(struct mg_world *w, const struct stream *s, uint8_t side, uint8_t what,
@@ -133,7 +123,7 @@ static void test_5_11_2_x_3_modes(void **state)
 				 side ? "active" : "passive");
 			mg_has(w, line);
 		}
-		ask(w, "Context = %u { W-Subtract = * { Audit { } } }", s.n);
+		mg_askf(w, "Context = %u { W-Subtract = * { Audit { } } }", s.n);
 	}
 }
 
@@ -157,7 +147,7 @@ static void test_5_11_2_x_4_2_roles(void **state)
 					     (TERM_CONNECT | TERM_TLS_CLIENT),
 					 active ? TERM_CONNECT | TERM_TLS_CLIENT : 0);
 		}
-		ask(w, "Context = %u { W-Subtract = * { Audit { } } }", s.n);
+		mg_askf(w, "Context = %u { W-Subtract = * { Audit { } } }", s.n);
 	}
 }
 
@@ -214,7 +204,7 @@ static void test_5_11_2_x_4_2_notified(void **state)
 	event(w, &s, 0, TERM_UP, 0);
 	told(w, &s, 0, ":tlsbsc/BNCChange { Stream = 1, Type = Est }");
 	/* Who does not want to know is not told. */
-	ask(w, "Context = %u { Modify = %s { Events } }", s.n, s.name[0]);
+	mg_askf(w, "Context = %u { Modify = %s { Events } }", s.n, s.name[0]);
 	event(w, &s, 0, TERM_ENDED, TCP_END_RESET);
 	assert_false(mg_hear(w, 0, &m));
 }
@@ -238,7 +228,7 @@ static void test_5_11_2_x_4_3_ends(void **state)
 				 ":g/cause { Stream = 1, Generalcause = FT, Failurecause = \"%s\"",
 				 gate_why(side ? TERM_TCP : TERM_TLS, why));
 			told(w, &s, side, text);
-			ask(w, "Context = * { W-Subtract = * { Audit { } } }");
+			mg_askf(w, "Context = * { W-Subtract = * { Audit { } } }");
 			mg_pass(w, 20);
 			while (mg_hear(w, 0, &m))
 				;
@@ -257,7 +247,7 @@ static void test_5_11_2_x_4_3_request(void **state)
 	remote(w, &s, 0, PROTO_TLS, "a=fingerprint:" PRINT1 "\n");
 	event(w, &s, 0, TERM_UP, 0);
 	told(w, &s, 0, "Type = Est");
-	ask(w, "Context = %u { Subtract = %s, Subtract = %s }", s.n, s.name[0], s.name[1]);
+	mg_askf(w, "Context = %u { Subtract = %s, Subtract = %s }", s.n, s.name[0], s.name[1]);
 	assert_null(strstr(w->in, "Error"));
 	assert_int_equal(gate_stats(w->e.s.gateway)->contexts, 0);
 	mg_pass(w, 1000);
@@ -292,7 +282,7 @@ static void test_5_11_2_x_5_2_expiry(void **state)
 	event(w, &s, 1, TERM_UP, 0);
 	told(w, &s, 0, "Type = Est");
 	told(w, &s, 1, "Type = Est");
-	ask(w, "Context = - { AuditValue = ROOT }");
+	mg_askf(w, "Context = - { AuditValue = ROOT }");
 	env_advance(&w->e, 61000);
 	mg_turn(w);
 	mg_pass(w, 100);
@@ -338,15 +328,15 @@ static void test_5_11_2_x_5_1_another_attempt(void **state)
 	struct stream s = add_tls(w);
 	uint8_t attempt;
 
-	ask(w, "Context = %u { Modify = %s { Signals { ipnapt/latch { napt = LATCH } } } }", s.n,
-	    s.name[0]);
+	mg_askf(w, "Context = %u { Modify = %s { Signals { ipnapt/latch { napt = LATCH } } } }",
+		s.n, s.name[0]);
 	assert_int_equal(s.c->term[0].state, TERM_STATE_OPENING);
 	assert_int_equal(s.c->term[0].term.flags & (TERM_LATCH | TERM_LATCH_ADDR), TERM_LATCH);
 	event(w, &s, 0, TERM_REFUSED, TCP_END_TLS_TIMEOUT);
 	told(w, &s, 0, "tls_timeout");
 	attempt = s.c->term[0].term.attempt;
-	ask(w, "Context = %u { Modify = %s { Signals { ipnapt/latch { napt = RELATCH } } } }", s.n,
-	    s.name[0]);
+	mg_askf(w, "Context = %u { Modify = %s { Signals { ipnapt/latch { napt = RELATCH } } } }",
+		s.n, s.name[0]);
 	assert_null(strstr(w->in, "Error"));
 	assert_int_equal(s.c->term[0].state, TERM_STATE_OPENING);
 	assert_int_not_equal(s.c->term[0].term.attempt, attempt);
@@ -361,11 +351,12 @@ static void test_gm(void **state)
 	char name[MG_NAME_MAX];
 	uint32_t n;
 
-	ask(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { LocalControl { Mode = "
-	       "SendReceive, "
-	       "gm/saf = ON, gm/rsb = ON }, Local {\nc=IN IP4 $\nm=audio $ RTP/AVP -\n}, Remote "
-	       "{\nc=IN "
-	       "IP4 203.0.113.9\nm=audio 40000 RTP/AVP -\n} } } } }");
+	mg_askf(w,
+		"Context = $ { Add = ip/access/$ { Media { Stream = 1 { LocalControl { Mode = "
+		"SendReceive, "
+		"gm/saf = ON, gm/rsb = ON }, Local {\nc=IN IP4 $\nm=audio $ RTP/AVP -\n}, Remote "
+		"{\nc=IN "
+		"IP4 203.0.113.9\nm=audio 40000 RTP/AVP -\n} } } } }");
 	assert_null(strstr(w->in, "Error"));
 	mg_added(w, 0, name);
 	n = mg_number(w);
@@ -373,25 +364,29 @@ static void test_gm(void **state)
 	/* Of the remote's address alone, by whatever port; RTCP has one of its own. */
 	assert_int_equal(t->term.flags, TERM_IN | TERM_OUT | TERM_RTP | TERM_LATCH_ADDR);
 	/* saf OFF lets no other address in: it never does. */
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { Modify = %s { Media { LocalControl { Mode = SendReceive, gm/saf = OFF "
 	    "} } } }",
 	    n, name);
 	assert_null(strstr(w->in, "Error"));
 	assert_int_equal(t->term.flags, TERM_IN | TERM_OUT | TERM_RTP | TERM_LATCH_ADDR);
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { Modify = %s { Media { LocalControl { Mode = SendReceive, gm/rsb = OFF "
 	    "} } } }",
 	    n, name);
 	assert_null(strstr(w->in, "Error"));
 	assert_int_equal(t->term.flags, TERM_IN | TERM_OUT | TERM_LATCH_ADDR);
-	ask(w,
+	mg_askf(
+	    w,
 	    "Context = %u { Modify = %s { Media { LocalControl { Mode = SendReceive, gm/spf = ON } "
 	    "} } }",
 	    n, name);
 	assert_int_equal(t->term.flags, TERM_IN | TERM_OUT | TERM_RTP);
 	for (int i = 0; i < 2; i++) {
-		ask(w,
+		mg_askf(
+		    w,
 		    "Context = %u { Modify = %s { Media { LocalControl { Mode = SendReceive, gm/%s "
 		    "= maybe "
 		    "} } } }",

@@ -21,22 +21,12 @@ struct call {
 	char name[2][MG_NAME_MAX];
 };
 
-static const char *ask(struct mg_world *w, const char *fmt, ...)
-{
-	static char text[4096];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return mg_ask(w, text);
-}
-
 static struct call call(struct mg_world *w)
 {
 	struct call c;
 
-	ask(w, "Context = $ { " ADD("access", "SendReceive") ", " ADD("core", "SendReceive") " }");
+	mg_askf(w,
+		"Context = $ { " ADD("access", "SendReceive") ", " ADD("core", "SendReceive") " }");
 	mg_added(w, 0, c.name[0]);
 	mg_added(w, 1, c.name[1]);
 	c.n = mg_number(w);
@@ -61,7 +51,7 @@ static void audited(struct mg_world *w, const struct call *c, int first, const c
 {
 	char text[256];
 
-	ask(w, "Context = %u { ContextAudit { Topology } }", c->n);
+	mg_askf(w, "Context = %u { ContextAudit { Topology } }", c->n);
 	snprintf(text, sizeof(text), "{ Topology { %s, %s, %s } }", c->name[first], c->name[!first],
 		 direction);
 	mg_has(w, text);
@@ -69,8 +59,8 @@ static void audited(struct mg_world *w, const struct call *c, int first, const c
 
 static void set(struct mg_world *w, const struct call *c, int first, const char *direction)
 {
-	ask(w, "Context = %u { Topology { %s, %s, %s } }", c->n, c->name[first], c->name[!first],
-	    direction);
+	mg_askf(w, "Context = %u { Topology { %s, %s, %s } }", c->n, c->name[first],
+		c->name[!first], direction);
 	assert_null(strstr(w->in, "Error"));
 }
 
@@ -96,11 +86,13 @@ static void test_directions(void **state)
 	set(w, &c, 0, "Bothway");
 	is(w, c.n, BOTH, BOTH);
 	/* Several, by the short form, in order. */
-	ask(w, "C=%u{TP{%s,%s,IS,%s,%s,OW,SM=1}}", c.n, c.name[0], c.name[1], c.name[1], c.name[0]);
+	mg_askf(w, "C=%u{TP{%s,%s,IS,%s,%s,OW,SM=1}}", c.n, c.name[0], c.name[1], c.name[1],
+		c.name[0]);
 	mg_has(w, "Error = 422");
-	ask(w, "C=%u{TP{%s,%s,IS,%s,%s,OW,ST=1}}", c.n, c.name[0], c.name[1], c.name[1], c.name[0]);
+	mg_askf(w, "C=%u{TP{%s,%s,IS,%s,%s,OW,ST=1}}", c.n, c.name[0], c.name[1], c.name[1],
+		c.name[0]);
 	is(w, c.n, BOTH, TERM_IN);
-	ask(w, "C=%u{TP{*,ip/core/*,BW}}", c.n);
+	mg_askf(w, "C=%u{TP{*,ip/core/*,BW}}", c.n);
 	is(w, c.n, BOTH, BOTH);
 }
 
@@ -111,14 +103,14 @@ static void test_modes(void **state)
 	const struct call c = call(w);
 
 	set(w, &c, 0, "Oneway");
-	ask(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendOnly } } } }", c.n,
-	    c.name[0]);
+	mg_askf(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendOnly } } } }",
+		c.n, c.name[0]);
 	is(w, c.n, 0, BOTH);
-	ask(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendReceive } } } }",
-	    c.n, c.name[0]);
+	mg_askf(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = SendReceive } } } }",
+		c.n, c.name[0]);
 	is(w, c.n, TERM_IN, BOTH);
-	ask(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = Inactive } } } }", c.n,
-	    c.name[1]);
+	mg_askf(w, "Context = %u { Modify = %s { Media { LocalControl { Mode = Inactive } } } }",
+		c.n, c.name[1]);
 	set(w, &c, 0, "Bothway");
 	is(w, c.n, BOTH, 0);
 	audited(w, &c, 0, "Bothway");
@@ -131,13 +123,14 @@ static void test_joins(void **state)
 	struct call c = call(w), other;
 
 	set(w, &c, 0, "Isolate");
-	ask(w, "Context = %u { Subtract = %s }", c.n, c.name[1]);
-	ask(w, "Context = %u { " ADD("core", "SendReceive") " }", c.n);
+	mg_askf(w, "Context = %u { Subtract = %s }", c.n, c.name[1]);
+	mg_askf(w, "Context = %u { " ADD("core", "SendReceive") " }", c.n);
 	is(w, c.n, BOTH, BOTH);
 	mg_added(w, 0, c.name[1]);
 	for (int first = 0; first < 2; first++) {
-		ask(w, "Context = %u { Subtract = %s }", c.n, c.name[1]);
-		ask(w,
+		mg_askf(w, "Context = %u { Subtract = %s }", c.n, c.name[1]);
+		mg_askf(
+		    w,
 		    "Context = %u { Topology { %s, %s, Oneway }, " ADD("core", "SendReceive") " }",
 		    c.n, first ? "$" : c.name[0], first ? c.name[0] : "$");
 		assert_null(strstr(w->in, "Error"));
@@ -146,14 +139,14 @@ static void test_joins(void **state)
 		audited(w, &c, first, "Oneway");
 	}
 	/* A termination does not take it along. */
-	ask(w, "Context = %u { Subtract = %s }", c.n, c.name[0]);
+	mg_askf(w, "Context = %u { Subtract = %s }", c.n, c.name[0]);
 	do {
-		ask(w, "Context = $ { " ADD("access", "SendReceive") " }");
+		mg_askf(w, "Context = $ { " ADD("access", "SendReceive") " }");
 		other.n = mg_number(w);
 		mg_added(w, 0, other.name[0]);
 	} while (mg_context_find(w->mg, other.n)->worker != mg_context_find(w->mg, c.n)->worker);
 	mg_pass(w, 10);
-	ask(w, "Context = %u { Move = %s }", other.n, c.name[1]);
+	mg_askf(w, "Context = %u { Move = %s }", other.n, c.name[1]);
 	assert_null(strstr(w->in, "Error"));
 	is(w, other.n, BOTH, BOTH);
 	memcpy(other.name[1], c.name[1], sizeof(other.name[1]));
@@ -168,14 +161,14 @@ static void test_all_or_nothing(void **state)
 	const struct call c = call(w);
 
 	for (size_t i = 0; i < N_OF(wrong); i++) {
-		ask(w, "Context = %u { Topology { %s, %s, Isolate, *, *, %s } }", c.n, c.name[0],
-		    c.name[1], wrong[i]);
+		mg_askf(w, "Context = %u { Topology { %s, %s, Isolate, *, *, %s } }", c.n,
+			c.name[0], c.name[1], wrong[i]);
 		mg_has(w, "Error");
 		is(w, c.n, BOTH, BOTH);
 		audited(w, &c, 0, "Bothway");
 	}
-	ask(w, "Context = %u { Topology { %s, %s, Isolate, %s, $, Oneway } }", c.n, c.name[0],
-	    c.name[1], c.name[0]);
+	mg_askf(w, "Context = %u { Topology { %s, %s, Isolate, %s, $, Oneway } }", c.n, c.name[0],
+		c.name[1], c.name[0]);
 	mg_has(w, "Error = 421");
 	is(w, c.n, BOTH, BOTH);
 }
@@ -208,18 +201,18 @@ static void test_errors(void **state)
 	for (size_t i = 0; i < N_OF(row); i++) {
 		char want[32];
 
-		ask(w, "Context = %u { Topology { %s } }", c.n, row[i].topology);
+		mg_askf(w, "Context = %u { Topology { %s } }", c.n, row[i].topology);
 		snprintf(want, sizeof(want), "Error = %u {", row[i].code);
 		mg_has(w, want);
 		is(w, c.n, BOTH, BOTH);
 	}
-	ask(w, "Context = - { Topology { *, *, Isolate } }");
+	mg_askf(w, "Context = - { Topology { *, *, Isolate } }");
 	mg_has(w, "Error = 421");
-	ask(w, "Context = $ { Topology { *, $, Isolate }, " ADD("core", "SendReceive") " }");
+	mg_askf(w, "Context = $ { Topology { *, $, Isolate }, " ADD("core", "SendReceive") " }");
 	mg_has(w, "Error = 431");
-	ask(w, "Context = * { Topology { *, *, Isolate } }");
+	mg_askf(w, "Context = * { Topology { *, *, Isolate } }");
 	mg_has(w, "Error = 501");
-	ask(w, "Context = %u { Topology }", c.n);
+	mg_askf(w, "Context = %u { Topology }", c.n);
 	mg_has(w, "Error = 422");
 	assert_int_equal(gate_stats(w->e.s.gateway)->contexts, 1);
 	/* Another protocol's is not touched. */
@@ -231,7 +224,7 @@ static void test_errors(void **state)
 		plan.note = 1;
 		gate_plan_set(w->e.s.gateway, x, &plan);
 	}
-	ask(w, "Context = %u { Topology { *, *, Isolate } }", c.n);
+	mg_askf(w, "Context = %u { Topology { *, *, Isolate } }", c.n);
 	mg_has(w, "Error = 504");
 	is(w, c.n, BOTH, BOTH);
 	assert_false(mg_hear(w, 0, &m));
