@@ -12,6 +12,7 @@
 #include "tests/world/control.h"
 #include "dp/ipsec/ipsec.h"
 #include "dp/rx.h"
+#include "dp/snapshot.h"
 #include "dp/net/ip.h"
 #include "lib/esp.h"
 
@@ -1011,6 +1012,7 @@ static void test_keepalive_live(void **state)
 	expect_udp(ACCESS, &v);
 	assert_int_equal(v.payload[0], 0xff);
 	world_no_out();
+	snapshot_close(&world.dp);
 }
 
 /* ---- numbers and IVs ---- */
