@@ -24,7 +24,7 @@ happened() { jq -es "any(.[]; $1)" "$EVENTS" >/dev/null 2>&1; }
 # What a context is, but for what passes with time.
 record()
 {
-	context show "$1" | jq -S 'del(.age_s, .expires_s, .terminations[].counters, .terminations[].state_s)'
+	context show "$1" | jq -S 'del(.age_s, .expires_s, .terminations[].use, .terminations[].counters, .terminations[].state_s)'
 }
 
 relay_start "$SAMPLE" >"$TMP/quickstart" # without what other tests left

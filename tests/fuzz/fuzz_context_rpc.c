@@ -7,6 +7,7 @@
 #include "cli/term_text.h"
 #include "cp/admin/context_rpc.h"
 #include "cp/admin/term_json.h"
+#include "cp/dplink.h"
 #include "tests/world/fake_gateway.h"
 #include "must.h"
 
@@ -61,6 +62,8 @@ static void ask(const char *line, size_t len)
 	struct rpc_later *later = NULL;
 	char *answer;
 
+	if (!server.link) /* to no dataplane */
+		must((server.link = dplink_create(&conf, &server)) != NULL);
 	gateway.done = NULL;
 	answer =
 	    rpc_answer(methods, sizeof(methods) / sizeof(methods[0]), &server, line, len, &later);
