@@ -4,6 +4,7 @@
 #include "dispatch.h"
 #include "rx_parse.h"
 #include "stage.h"
+#include "tap.h"
 #include "trace.h"
 #include "tx.h"
 #include "edge/edge.h"
@@ -356,6 +357,12 @@ static __rte_noinline void rx_shared(struct worker *w, struct rte_mbuf **m, uint
 		rx_port(w, m, left, first);
 }
 
+/* Whether a burst of n frames was all that waited. */
+static bool all_taken(const struct worker *w, const struct port *p, uint16_t n)
+{
+	return n < BURST && (likely(!p->tap) || !tap_left(p, w->id));
+}
+
 uint32_t rx_ports(struct worker *w)
 {
 	struct rte_mbuf *m[BURST];
@@ -371,7 +378,7 @@ uint32_t rx_ports(struct worker *w)
 			continue;
 		n = rte_eth_rx_burst(port->id, w->id, m, BURST);
 		batch_count(w->counters->rx_burst, n);
-		w->polls.part |= (uint32_t)(n < BURST) << i;
+		w->polls.part |= (uint32_t)all_taken(w, port, n) << i;
 		if (n == 0) {
 			w->polls.none |= 1u << i;
 			continue;

@@ -105,14 +105,19 @@ static void frame_told(struct rte_mbuf *m, const struct virtio_net_hdr_v1 *h)
 uint16_t tap_read(struct tap_queue *q, uint16_t port, struct rte_mbuf **m, uint16_t max)
 {
 	struct virtio_net_hdr_v1 h;
+	uint32_t bytes = 0;
 	uint16_t n = 0;
 
 	q->to[0] = (struct iovec){ &h, sizeof(h) };
-	while (n < max && queue_fill(q)) {
+	q->left = true;
+	while (n < max && bytes < TAP_BURST_BYTES && queue_fill(q)) {
 		const ssize_t got = readv(q->fd, q->to, 1 + TAP_BUFFERS);
 
-		if (got < 0)
-			break; /* none waits, or the interface is gone */
+		if (got < 0) { /* none waits, or the interface is gone */
+			q->left = false;
+			break;
+		}
+		bytes += (uint32_t)got;
 		if (unlikely(got <= (ssize_t)sizeof(h))) {
 			stat_add(&q->bad_in, 1);
 			continue;
@@ -349,6 +354,11 @@ void tap_offers(struct port *p)
 	/* The kernel remembers by which queue a flow was sent. */
 	p->flow_sticky = true;
 	p->fast_free = false;
+}
+
+bool tap_left(const struct port *p, uint16_t queue)
+{
+	return p->tap->q[queue]->left;
 }
 
 void tap_stats(const struct port *p, struct rte_eth_stats *st)

@@ -20,12 +20,18 @@ enum {
 	/* Buffers of the longest packet of IP, with its Ethernet header and a tag. */
 	TAP_BUFFERS = (65535 + 18 + RTE_MBUF_DEFAULT_DATAROOM - 1) / RTE_MBUF_DEFAULT_DATAROOM,
 	TAP_SEND_MAX = 64, /* buffers of a frame that is sent */
+	/*
+	 * Bytes after which a burst ends: all of them are still in a CPU's cache when the turn
+	 * writes them.
+	 */
+	TAP_BURST_BYTES = 256 << 10,
 };
 
 /* A worker's. The service thread reads what it counts. */
 struct tap_queue {
 	int fd;
 	uint16_t empty; /* buffers at the front of m[] that are missing */
+	bool left;	/* the last burst ended by its bytes, or for want of buffers */
 	struct rte_mempool *pool;
 	struct rte_mbuf *m[TAP_BUFFERS]; /* where the next frame goes */
 	struct iovec to[1 + TAP_BUFFERS];
@@ -48,6 +54,9 @@ void tap_close(struct port *p);
 /* What the port has of what workers ask a port for, whatever its ethdev tells. */
 void tap_offers(struct port *p);
 
+/* Whether the queue's last burst ended before the frames that waited did. Its worker only. */
+bool tap_left(const struct port *p, uint16_t queue);
+
 /* Adds to st what was lost between the interface and us. The service thread only. */
 void tap_stats(const struct port *p, struct rte_eth_stats *st);
 
@@ -57,7 +66,7 @@ bool tap_is_up(const struct port *p);
 /* For tests: a queue by itself, on a descriptor that keeps frames apart. */
 void tap_queue_init(struct tap_queue *q, int fd, struct rte_mempool *pool);
 void tap_queue_free(struct tap_queue *q);
-/* Reads max frames at most; returns how many there were. */
+/* Reads max frames at most, or some TAP_BURST_BYTES; returns how many there were. */
 uint16_t tap_read(struct tap_queue *q, uint16_t port, struct rte_mbuf **m, uint16_t max);
 /*
  * Writes frames in their order; returns how many are done with, sent or lost. They stay the

@@ -14,7 +14,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PORT = 3, LARGEST = 65535 + 18, HDR = sizeof(struct virtio_net_hdr_v1), TCP_SUM = 34 + 16 };
+enum {
+	PORT = 3,
+	LARGEST = 65535 + 18,
+	HDR = sizeof(struct virtio_net_hdr_v1),
+	TCP_SUM = 34 + 16,
+	BUFFERS = 255
+};
 
 static struct rte_mempool *pool;
 static struct tap_queue q;
@@ -28,7 +34,8 @@ static int setup(void **state)
 
 	(void)state;
 	world_eal();
-	pool = rte_pktmbuf_pool_create("tap", 127, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	pool =
+	    rte_pktmbuf_pool_create("tap", BUFFERS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	assert_non_null(pool);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fd), 0);
 	for (int i = 0; i < 2; i++)
@@ -43,7 +50,7 @@ static int teardown(void **state)
 	(void)state;
 	tap_queue_free(&q);
 	close(kernel);
-	assert_int_equal(rte_mempool_avail_count(pool), 127);
+	assert_int_equal(rte_mempool_avail_count(pool), BUFFERS);
 	rte_mempool_free(pool);
 	return 0;
 }
@@ -105,6 +112,23 @@ static void small_frames_are_a_buffer_each(void **state)
 	assert_int_equal(tap_read(&q, PORT, m, 8), 0);
 }
 
+/* What is read is still in the CPU's cache when it is written: a burst has so many bytes. */
+static void a_burst_ends_by_its_bytes(void **state)
+{
+	enum { MOST = TAP_BURST_BYTES / LARGEST + 1 };
+	struct rte_mbuf *m[8];
+
+	(void)state;
+	for (uint32_t i = 0; i < MOST + 1; i++)
+		kernel_sends((struct virtio_net_hdr_v1){ 0 }, LARGEST);
+	assert_int_equal(tap_read(&q, PORT, m, 8), MOST);
+	assert_true(q.left);
+	rte_pktmbuf_free_bulk(m, MOST);
+	assert_int_equal(tap_read(&q, PORT, m, 8), 1);
+	assert_false(q.left);
+	rte_pktmbuf_free(m[0]);
+}
+
 static void the_largest_is_a_chain(void **state)
 {
 	const struct virtio_net_hdr_v1 h = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
@@ -146,7 +170,7 @@ static void what_is_no_frame(void **state)
 
 static void without_buffers_it_waits(void **state)
 {
-	struct rte_mbuf *held[127], *m;
+	struct rte_mbuf *held[BUFFERS], *m;
 	uint32_t n = 0;
 
 	(void)state;
@@ -241,6 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(small_frames_are_a_buffer_each, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_burst_ends_by_its_bytes, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_largest_is_a_chain, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_frame, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_buffers_it_waits, setup, teardown),
