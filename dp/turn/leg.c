@@ -126,6 +126,21 @@ static void leg_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 	conn_gone_event(w, sid, tcp_name(w, c), CONN_CLIENT, why);
 }
 
+/*
+ * Half a message must be whole within tcp.frame-ms. While our window has no room for the rest the
+ * time does not run: that is for want of credit (tcp/credit.h), and not the client's doing.
+ */
+static bool message_late(struct worker *w, const struct tcp_conn *c, struct leg *l)
+{
+	const uint32_t have = tcp_readable(c), missing = l->need > have ? l->need - have : 1;
+
+	if (!(l->flags & LEG_PARTIAL))
+		return false;
+	if (!tcp_raw_offered(c, missing))
+		l->frame_ms = (uint32_t)w->now_ms;
+	return clock_since_ms(w, l->frame_ms) >= snapshot_conf(w->dp)->tcp.frame_ms;
+}
+
 static void leg_timeout(struct worker *w, struct tcp_conn *c)
 {
 	const struct config_tcp *conf = &snapshot_conf(w->dp)->tcp;
@@ -134,7 +149,7 @@ static void leg_timeout(struct worker *w, struct tcp_conn *c)
 	l->flags &= (uint16_t)~LEG_TIMER;
 	leg_resume(w, c);
 	media_queue_expire(w, c, &l->media);
-	if (l->flags & LEG_PARTIAL && clock_since_ms(w, l->frame_ms) >= conf->frame_ms)
+	if (message_late(w, c, l))
 		leg_close(w, c, TCP_END_FRAME_TIMEOUT);
 	else if (l->slot == SLOT_NONE &&
 		 clock_since_ms(w, l->request_ms) >= conf->idle_timeout * 1000)

@@ -300,6 +300,12 @@ uint32_t tcp_readable(const struct tcp_conn *c)
 	return c->bytes;
 }
 
+bool tcp_raw_offered(const struct tcp_conn *c, uint32_t n)
+{
+	(void)n;
+	return !c->f.withheld;
+}
+
 bool tcp_recv_fin(const struct tcp_conn *c)
 {
 	return c->fin && !c->bytes;

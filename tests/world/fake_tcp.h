@@ -21,6 +21,7 @@ struct fake_conn {
 	bool open;	 /* closed() was not called */
 	bool paused;
 	bool stranger;	 /* tcp_trust(), tcp_guest() */
+	bool withheld;	 /* the window has no room for more */
 	uint64_t user;	 /* tcp_charge() */
 	bool wants_room; /* tcp_send_wait(), or a tcp_send() that failed */
 	enum tcp_end why;

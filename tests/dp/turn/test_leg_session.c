@@ -92,6 +92,23 @@ static void slow_loris(void **state)
 	assert_int_equal(fake_peer.gone, 0);
 }
 
+/* Who may not send the rest, for we offer no window, is not late. */
+static void withheld(void **state)
+{
+	(void)state;
+	lw_add_stun(STUN_ALLOCATE, STUN_REQUEST, 100);
+	fake_feed(world.w, lw.f, lw.stream, 10, false);
+	fake_run();
+	lw.f->withheld = true;
+	lw_after_ms(2 * 5000);
+	assert_true(lw.f->open);
+	lw.f->withheld = false;
+	lw_after_ms(4999);
+	assert_true(lw.f->open);
+	lw_after_ms(1);
+	lw_ended(TCP_END_FRAME_TIMEOUT);
+}
+
 static void idle(void **state)
 {
 	uint64_t limit = world.conf.tcp.idle_timeout * 1000ull;
@@ -246,6 +263,7 @@ int main(void)
 		T(who_listens),
 		T(unfinished_messages),
 		T(slow_loris),
+		T(withheld),
 		T(idle),
 		T(session_and_connection_end_together),
 		T(media_ends_with_its_session),
