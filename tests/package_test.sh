@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # The package, in a machine that has nothing (tests/clean-machine.sh --package): it is built from the tree
-# and judged by lintian; installed it has its user, directories and files with their modes, a
-# configuration that is correct, and drivers that load; the control process runs as its user and is asked
+# and judged by lintian; it depends on the drivers of all NICs that we name; installed, with these alone, it has its
+# user, directories and files with their modes and a configuration that is correct, and its ports open; the control
+# process runs as its user and is asked
 # by a member of its group; an upgrade keeps what an operator changed; removed and purged, nothing is left.
 # No systemd runs here; what it does with the units is tests/vm's to show.
 set -euo pipefail
@@ -13,7 +14,13 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 . "$ROOT/conf/await.sh"
 # shellcheck source=tests/null_config.sh
 . "$ROOT/tests/null_config.sh"
+# shellcheck source=tests/drivers_purge.sh
+. "$ROOT/tests/drivers_purge.sh"
 WORK=/var/tmp/package
+# Whoever installs the package has these: what every port needs, and the devices of doc/deploy.md and doc/arch/ports.md.
+DRIVERS=(mempool-ring bus-auxiliary bus-pci bus-vdev bus-vmbus
+	net-af-packet net-af-xdp net-bond net-e1000 net-ena net-gve net-i40e net-iavf net-ice net-ixgbe net-memif net-mlx5
+	net-netvsc net-null net-tap net-vhost net-virtio net-vmxnet3)
 STARTED=()
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
@@ -55,7 +62,17 @@ build()
 	[[ -e $DEB ]] || fail "there is no package"
 	[[ -e $(echo "$WORK"/fairlead-dbgsym_*.deb) ]] || fail "there are no debug symbols"
 	say "$(dpkg-deb -f "$DEB" Package Version Installed-Size | tr '\n' ' ')"
-	say "depends on $(dpkg-deb -f "$DEB" Depends)"
+	depends
+}
+
+depends()
+{
+	local driver on
+	on=$(dpkg-deb -f "$DEB" Depends)
+	say "depends on $on"
+	for driver in "${DRIVERS[@]}"; do # librte-net-ice23, librte-net-e1000-23
+		[[ ", $on," =~ ,\ librte-$driver-?[0-9]+(\.[0-9]+)?[\ ,] ]] || fail "the package does not depend on the driver $driver"
+	done
 }
 
 # Findings are printed, those that are overridden, too. They are mended, or overridden with a reason in debian/. Of one of Debian 12's lintian that of 13 takes no override:
@@ -77,7 +94,9 @@ judge()
 install()
 {
 	say "installing"
+	drivers_purge apt_get
 	apt_get install --no-install-recommends "$DEB"
+	[[ -z $(dpdk_installed | grep -x libdpdk-dev) ]] || fail "drivers are there that the package does not depend on"
 	getent passwd fairlead | grep -q ':/var/lib/fairlead:.*nologin$' || fail "there is no user fairlead"
 	mode /etc/fairlead/fairlead.yaml "640 root fairlead"
 	mode /etc/fairlead/tls "700 root root"
