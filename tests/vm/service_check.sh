@@ -3,8 +3,9 @@
 #
 # The package's units with systemd as process 1: fairlead-setup reserves pages and binds the NICs,
 # an upgrade over a change of the boundary restarts both processes and keeps allocations,
-# "systemctl start fairlead" fails with a configuration that is wrong, and else returns when the relay is ready,
-# and a real client relays through it; the machine boots, and it is up by itself; the control process is restarted under its media and no packet is lost; an
+# "systemctl start fairlead" fails with a configuration that is wrong, and else returns when both processes serve, and
+# a real client relays through them; the machine boots, and it is up by itself; the control process is restarted under
+# media by UDP and by TCP, and no packet is lost; an
 # upgrade restarts nothing else; the dataplane is restarted, and a worker that hangs lets the watchdog act; all is
 # reloaded, restarted and stopped as one, and purged while it runs. Prints what systemd-analyze finds of the units.
 #
@@ -72,10 +73,10 @@ configure()
 
 CLIENT=(ip netns exec fl-client timeout 1200 turnutils_uclient -u demo -w secret -r 3480 -e 10.2.0.2 -m 1 -c)
 
-# client LOG MESSAGES: one, whose messages the peer returns; false if one is lost.
+# client LOG MESSAGES: one, whose messages the peer returns; false if one is lost. VIA=-t: it comes by TCP.
 client()
 {
-	"${CLIENT[@]}" -n "$2" 10.1.0.1 >"$1" 2>&1
+	"${CLIENT[@]}" ${VIA:+"$VIA"} -n "$2" 10.1.0.1 >"$1" 2>&1
 	grep -q 'Total lost packets 0 ' "$1"
 }
 
@@ -89,12 +90,14 @@ starts()
 {
 	say "starting"
 	systemctl enable --now fairlead || fail "it does not start"
+	# What started it may be told at once that it serves: nothing is awaited here.
+	for unit in fairlead-dp fairlead-cp; do
+		systemctl --quiet is-active $unit || fail "$unit is $(of $unit ActiveState) when the start is over"
+	done
+	attached || fail "the start is over, and fairlead-cp is not attached: $(fairlead --json status | jq -c .dataplane)"
 	systemctl list-dependencies --plain multi-user.target | grep -qx ' *fairlead.service' || fail "it would not start with the machine"
 	[[ $(of fairlead-setup Result) == success ]] || fail "fairlead-setup"
-	for unit in fairlead-dp fairlead-cp; do
-		await 60 systemctl --quiet is-active $unit || fail "$unit is not active"
-		say "$unit: $(of $unit StatusText)"
-	done
+	for unit in fairlead-dp fairlead-cp; do say "$unit: $(of $unit StatusText)"; done
 	[[ $(of fairlead-dp StatusText) == *"2 ports, fairlead-cp attached" ]] || fail "the dataplane's status"
 	[[ $(ps -o user= -p "$(of fairlead-cp MainPID)") == fairlead ]] || fail "fairlead-cp is somebody else's"
 	! grep -h '^CapPrm:' /proc/"$(of fairlead-dp MainPID)"/task/*/status | grep -v 'CapPrm:\s*0*$' ||
@@ -169,6 +172,7 @@ under_media()
 {
 	local try media
 	for try in 1 2 3; do
+		fairlead sessions kill --all >/dev/null || fail "the sessions of clients that are gone cannot be ended" # or who is it that is served
 		client "$TMP/media" "$1" &
 		media=$!
 		await 20 allocated || fail "there is no allocation"
@@ -182,12 +186,12 @@ under_media()
 	fail "packets were lost each time"
 }
 
-# Calls go on while the control process is replaced.
+# Calls go on while the control process is replaced, and so do connections, which end with the dataplane alone.
 restarts_control()
 {
 	local dp cp
 	dp=$(of fairlead-dp MainPID) cp=$(of fairlead-cp MainPID)
-	say "restarting fairlead-cp under media"
+	say "restarting fairlead-cp under media${VIA:+ by TCP}"
 	systemctl restart fairlead-cp || fail "fairlead-cp does not come back"
 	[[ $(of fairlead-cp MainPID) != "$cp" && $(of fairlead-dp MainPID) == "$dp" ]] || fail "another process was restarted"
 }
@@ -369,6 +373,7 @@ fi
 came_up
 keeps_apart
 under_media 400 restarts_control
+VIA=-t under_media 400 restarts_control
 under_media 1000 control_hangs
 upgrades
 restarts_dataplane
