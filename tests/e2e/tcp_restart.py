@@ -39,16 +39,8 @@ def ended(c):
     return False
 
 
-def main():
-    c, server = client(), listener()
-    pair = outgoing(c, server)
-    enter("fl-client")
-    udp = s.Client(SERVER[4], tcp=True)
-    assert udp.allocate().error() == 0
-    assert udp.bind(0x4000, PEER[4], 3480).error() == 0
-    echo(pair)
-    media(udp)
-    say("up")
+def goes_on(c, udp, server, pair):
+    """Without a fairlead-cp, and with its successor."""
     echo(pair)
     media(udp)
     waiting = []
@@ -63,6 +55,20 @@ def main():
     echo(incoming(c))
     echo(outgoing(c, listener()))
     say("kept")
+
+
+def main():
+    c, server = client(), listener()
+    pair = outgoing(c, server)
+    enter("fl-client")
+    udp = s.Client(SERVER[4], tcp=True)
+    assert udp.allocate().error() == 0
+    assert udp.bind(0x4000, PEER[4], 3480).error() == 0
+    echo(pair)
+    media(udp)
+    say("up")
+    for _ in range(2):
+        goes_on(c, udp, server, pair)
     assert ended(c) and ended(udp), "a connection that the dataplane cannot know is answered"
     c = client()
     echo(outgoing(c, listener()))

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# R70 for TCP: fairlead-cp is killed, and connections of clients, of peers and joined ones go on; a
-# request that came meanwhile is answered by its successor, which knows the allocations. With
-# fairlead-dp they end, and fairlead-cp forgets them, so that their clients can come again.
+# R70 for TCP: fairlead-cp is killed, or restarted as its unit does it (RestartKillSignal=), and connections of
+# clients, of peers and joined ones go on; a request that came meanwhile is answered by its successor, which knows
+# the allocations. With fairlead-dp they end, and fairlead-cp forgets them, so that their clients can come again.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -21,16 +21,18 @@ mkfifo "$TMP/in" "$TMP/out"
 start "$TMP/clients" bash -c "exec python3 '$E2E/tcp_restart.py' <'$TMP/in' >'$TMP/out' 2>'$TMP/clients.log'"
 exec 3>"$TMP/in" 4<"$TMP/out"
 goes_on up
-cp=$(cp_pid)
-kill -KILL "$cp"
-await 10 ended "$cp" || fail "fairlead-cp survives SIGKILL"
-echo >&3
-goes_on asked
-start_cp
-await 20 synced || fail "fairlead-cp does not attach: $(tail -n 3 "$RUN/fairlead-cp.log")"
-assert_eq "allocations kept" "$(fl_json status .allocations.kept)" 2
-echo >&3
-goes_on kept
+for signal in KILL INT; do
+	cp=$(cp_pid)
+	kill -$signal "$cp"
+	await 10 ended "$cp" || fail "fairlead-cp survives SIG$signal"
+	echo >&3
+	goes_on asked
+	start_cp
+	await 20 synced || fail "fairlead-cp does not attach: $(tail -n 3 "$RUN/fairlead-cp.log")"
+	assert_eq "allocations kept after SIG$signal" "$(fl_json status .allocations.kept)" 2
+	echo >&3
+	goes_on kept
+done
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
 dp=$(dp_pid)
 kill -KILL "$dp"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# R70 and R9 for TLS: fairlead-cp is killed while clients relay over TLS, and nothing is lost: not a
-# packet, nor an allocation, and new handshakes are done meanwhile. With fairlead-dp the connections end;
-# its successor takes the tickets of before, in TLS 1.2 and 1.3, so that clients come back without a full
-# handshake and relay again.
+# R70 and R9 for TLS: fairlead-cp is killed while clients relay over TLS, or restarted as its unit does it
+# (RestartKillSignal=), and nothing is lost: not a packet, nor an allocation, and new handshakes are done
+# meanwhile. With fairlead-dp the connections end; its successor takes the tickets of before, in TLS 1.2 and
+# 1.3, so that clients come back without a full handshake and relay again.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/load.sh
@@ -26,19 +26,21 @@ END
 }
 
 load_start tls media --tls --legs 8 --rate 400
-load tls go
-load_more tls least 10
-cp=$(cp_pid)
-kill -KILL "$cp"
-await 10 ended "$cp" || fail "fairlead-cp survives SIGKILL"
-load_more tls least 20
-sessions ticket
-start_cp
-await 20 synced || fail "fairlead-cp does not attach: $(tail -n 3 "$RUN/fairlead-cp.log")"
-assert_eq "allocations kept" "$(fl_json status .allocations.kept)" 8
-load_more tls least 20
-load_clean tls
-load tls renew
+for signal in KILL INT; do
+	load tls go
+	load_more tls least 10
+	cp=$(cp_pid)
+	kill -$signal "$cp"
+	await 10 ended "$cp" || fail "fairlead-cp survives SIG$signal"
+	load_more tls least 20
+	sessions ticket
+	start_cp
+	await 20 synced || fail "fairlead-cp does not attach: $(tail -n 3 "$RUN/fairlead-cp.log")"
+	assert_eq "allocations kept after SIG$signal" "$(fl_json status .allocations.kept)" 8
+	load_more tls least 20
+	load_clean tls
+	load tls renew
+done
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
 
 dp=$(dp_pid)
