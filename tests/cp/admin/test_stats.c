@@ -691,6 +691,11 @@ static void test_metrics_values(void **state)
 	link_.info[0].out = 1;
 	link_.info[0].outages = 5;
 	strcpy(link_.info[0].name, "a\"b\\\xff");
+	link_.xstats[0].n = 2;
+	strcpy(link_.xstats[0].stat[0].name, "rx_dropped");
+	link_.xstats[0].stat[0].value = UINT64_MAX;
+	strcpy(link_.xstats[0].stat[1].name, "rx_\"missed\"\n");
+	link_.xstats[0].stat[1].value = 6;
 	text = metrics(&s);
 	expect_line(
 	    text,
@@ -779,6 +784,12 @@ static void test_metrics_values(void **state)
 	expect_line(text, "fairlead_port_outages_total{port=\"a\\\"b\\\\?\"} 5");
 	expect_line(text, "fairlead_port_rx_missed_total{port=\"a\\\"b\\\\?\"} 4");
 	expect_line(text, "fairlead_port_rx_bytes_total{port=\"a\\\"b\\\\?\",worker=\"1\"} 77");
+	/* What the driver counts, by names that are its own. */
+	expect_line(text, "# TYPE fairlead_port_driver untyped");
+	expect_line(text, "fairlead_port_driver{port=\"a\\\"b\\\\?\",stat=\"rx_dropped\"} "
+			  "18446744073709551615");
+	expect_line(text,
+		    "fairlead_port_driver{port=\"a\\\"b\\\\?\",stat=\"rx_\\\"missed\\\"?\"} 6");
 	free(text);
 }
 
