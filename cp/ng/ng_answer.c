@@ -202,6 +202,16 @@ static bool answer_refused(struct ng_call *c, int i)
 	return true;
 }
 
+/* What is bundle-only, but not in the bundle that the answer has made, is rejected (RFC 9143 7.3).
+ */
+static bool answer_alone(struct ng_call *c, int i)
+{
+	if (answer_refuses(c, i) || !ng_bundle_misses(c, i))
+		return true;
+	ng_call_media_refuse(c, i, "m-line %d: bundle-only, and it cannot be in the bundle", i + 1);
+	return answer_refused(c, i);
+}
+
 static bool answer_media(struct ng_call *c, int i)
 {
 	struct context *x = c->context[i];
@@ -267,7 +277,7 @@ bool ng_call_answer(struct ng_call *c, const struct ng_flags *f)
 	ng_call_each(c, answer_protection);
 	/* One that is refused changes nothing. */
 	if (!ng_call_certified(c) || !ng_call_each(c, answer_may) ||
-	    !ng_call_each(c, answer_media) || !ng_bundle_set(c))
+	    !ng_call_each(c, answer_media) || !ng_bundle_set(c) || !ng_call_each(c, answer_alone))
 		return false;
 	ng_call_spare(c);
 	for (int i = 0; i < SDP_MEDIA_MAX; i++)

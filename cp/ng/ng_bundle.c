@@ -137,7 +137,18 @@ static void bundle_add(struct bundle *b, const struct ng_call *c, int i, uint32_
 	b->demux[b->n++] = d;
 }
 
-/* Whom a side has in its bundle. The first that is served begins it, or there is none. */
+/* Whether it is of a transport that there is already, as who carries or as who is carried. */
+static bool is_in(const struct ng_call *c, int i, uint32_t side)
+{
+	const struct ctl_term *t = &c->context[i]->term[side].term;
+
+	return t->flags & TERM_BUNDLED || t->demux.mid[0];
+}
+
+/*
+ * Whom a side has in its bundle. The first that is served begins it, or there is none; one that is
+ * bundle-only begins none (RFC 9143 7.3.1), but may go on with it.
+ */
 static void bundle_find(struct bundle *b, const struct ng_call *c, uint32_t side)
 {
 	uint32_t place = 0;
@@ -147,6 +158,8 @@ static void bundle_find(struct bundle *b, const struct ng_call *c, uint32_t side
 	while ((i = next_in(c, side, &place)) >= 0) {
 		if (!ng_keep_of(c->context[i], side).accepts)
 			break;
+		if (!b->n && ng_keep_of(c->context[i], side).only && !is_in(c, i, side))
+			continue;
 		bundle_add(b, c, i, side);
 		if (!b->n)
 			break;
@@ -162,8 +175,12 @@ static void bundle_find(struct bundle *b, const struct ng_call *c, uint32_t side
 static bool hand_over(struct ng_call *c, struct context *from, uint32_t side, struct context *to)
 {
 	struct term_spec was, w;
+	struct ng_keep keep;
 
 	term_spec(c->g, to, side, &was);
+	memcpy(&keep, was.keep, sizeof(keep));
+	keep.only = false;
+	memcpy(was.keep, &keep, sizeof(keep));
 	if (!gate_subtract(c->g, to, side, &c->fail) ||
 	    !gate_move(c->g, from, side, to, side, &c->fail))
 		return false;
@@ -256,6 +273,37 @@ static bool side_set(struct ng_call *c, uint32_t side)
 bool ng_bundle_set(struct ng_call *c)
 {
 	return side_set(c, 0) && side_set(c, 1);
+}
+
+bool ng_bundle_may_be_in(const struct ng_call *c, int i)
+{
+	const int via = c->media[i].via;
+	struct ctl_demux a, b;
+
+	if (c->media[via].gone || !c->context[via] || c->context[via]->stream ||
+	    (c->added[via] && !may_be_in(c, via, c->from)) ||
+	    c->context[via]->worker != c->context[i]->worker || !may_be_in(c, i, c->from))
+		return false;
+	demux_read(c, via, c->from, &a);
+	demux_read(c, i, c->from, &b);
+	return told_apart(&a, &b);
+}
+
+bool ng_bundle_misses(const struct ng_call *c, int i)
+{
+	for (uint32_t side = 0; side < 2; side++) {
+		struct bundle b;
+		uint32_t k = 0;
+
+		if (!ng_keep_of(c->context[i], side).only)
+			continue;
+		bundle_find(&b, c, side);
+		while (k < b.n && b.in[k] != i)
+			k++;
+		if (k == b.n)
+			return true;
+	}
+	return false;
 }
 
 /* ---- what is told ---- */

@@ -17,6 +17,10 @@ const struct context *ng_bundle_carrier(const struct ng_call *c, const struct co
 struct context *ng_bundle_near(const struct ng_call *c, const struct ng_media *m);
 /* Makes the bundles of both sides what an answer has agreed on. */
 bool ng_bundle_set(struct ng_call *c);
+/* Of an offer's m-line that is bundle-only: whether its bundle may take it. */
+bool ng_bundle_may_be_in(const struct ng_call *c, int i);
+/* Whether an m-line is bundle-only on a side that has it in no bundle, now that these are made. */
+bool ng_bundle_misses(const struct ng_call *c, int i);
 /* Whether m-line i is told to be of the bundle that begins with `first`, both of one. */
 bool ng_bundle_told(const struct ng_call *c, int first, int i);
 #endif

@@ -253,6 +253,10 @@ static bool media_read(struct ng_call *c, int i)
 		ng_call_media_refuse(c, i, "%s", why);
 		return true;
 	}
+	/* Without the flag a bundle is of its first m-line alone. */
+	if (m->only && c->offer && !m->accepts)
+		ng_call_media_refuse(c, i, "m-line %d: bundle-only, and no flag bundle=accept",
+				     i + 1);
 	if (c->f->remove & 1u << ng_type_find(c->sdp.media[i].type))
 		m->gone = true;
 	c->secrets |= m->crypto.n > 0;

@@ -37,7 +37,8 @@ struct ng_keep {
 	char mid[NG_MID_MAX]; /* by which it knows the m-line; "": it has none */
 	uint8_t bundle;	      /* the m-line's place in what it offered as a bundle; 0: in none */
 	bool trickles;	      /* it adds candidates */
-	bool accepts;	      /* its bundle may be one transport */
+	bool accepts : 1;     /* its bundle may be one transport */
+	bool only : 1;	      /* it is served in its bundle or not at all */
 	uint8_t dtls;	      /* counts its associations with us that followed another */
 	/* What it was told last, of all m-lines: the version in o=, and a hash; 0: not counted. */
 	uint32_t digest;

@@ -13,7 +13,7 @@ void ng_dtls_read(struct ng_dtls *d, const struct ng_call *c, int i)
 	const struct ng_media *m = &c->media[i];
 
 	*d = (struct ng_dtls){ .setup = m->setup,
-			       .id = sdp_tls_id(&c->sdp, i),
+			       .id = sdp_tls_id(&c->sdp, m->via),
 			       .n_fingerprint = m->n_fingerprint };
 	memcpy(d->fingerprint, m->fingerprint, sizeof(d->fingerprint));
 }

@@ -27,7 +27,7 @@ enum { PROTOS = sizeof(protos) / sizeof(protos[0]) };
 struct look {
 	struct ng_media *m;
 	const struct sdp *s;
-	int i;
+	int i, via; /* the m-line, and the one that speaks of its transport */
 	const struct ng_flags *f;
 	char *err;
 	size_t errlen;
@@ -145,8 +145,8 @@ bool ng_media_is_bundle(const struct sdp_line *l)
 	return l->type == 'a' && bundle_of(l, &mids);
 }
 
-/* A place in the first bundle that names it, from 1. */
-static uint8_t place_of(const struct sdp *s, struct sdp_text mid)
+/* A place in the first bundle that names it, from 1, and who is first there. */
+static uint8_t place_of(const struct sdp *s, struct sdp_text mid, struct sdp_text *first)
 {
 	struct sdp_text mids, word;
 
@@ -154,6 +154,8 @@ static uint8_t place_of(const struct sdp *s, struct sdp_text mid)
 		if (s->line[line].type != 'a' || !bundle_of(&s->line[line], &mids))
 			continue;
 		for (uint8_t place = 1; place <= SDP_MEDIA_MAX && sdp_word(&mids, &word); place++) {
+			if (place == 1)
+				*first = word;
 			if (sdp_text_is_text(word, mid))
 				return place;
 		}
@@ -162,19 +164,43 @@ static uint8_t place_of(const struct sdp *s, struct sdp_text mid)
 }
 
 /* A name that cannot be kept is none, and so in no bundle. */
+static bool mid_is_kept(const struct sdp *s, int i, struct sdp_text *mid)
+{
+	return sdp_attr(s, i, "mid", 0, mid) >= 0 && mid->len && mid->len < NG_MID_MAX &&
+	       !memchr(mid->at, ' ', mid->len) && !memchr(mid->at, '\t', mid->len);
+}
+
 static void read_mid(struct look *l)
 {
 	struct ng_media *m = l->m;
-	struct sdp_text mid;
+	struct sdp_text mid, first;
 
-	if (sdp_attr(l->s, l->i, "mid", 0, &mid) < 0 || !mid.len || mid.len >= NG_MID_MAX ||
-	    memchr(mid.at, ' ', mid.len) || memchr(mid.at, '\t', mid.len))
+	if (!mid_is_kept(l->s, l->i, &mid))
 		return;
 	memcpy(m->mid, mid.at, mid.len);
 	m->mid[mid.len] = '\0';
 	if (!(l->f->sdp_flags & NG_SDP_UNBUNDLED))
-		m->bundle = place_of(l->s, mid);
+		m->bundle = place_of(l->s, mid, &first);
 	m->accepts = l->f->sdp_flags & NG_SDP_ACCEPT;
+}
+
+/*
+ * RFC 9143 6, 7.2.1: port 0 and a=bundle-only. Its transport is that of the first of its bundle,
+ * which has a port. -1: it is none, or has no such bundle.
+ */
+static int bundle_only_via(const struct sdp *s, int i, const struct ng_flags *f)
+{
+	struct sdp_text mid, first, name;
+
+	if (s->media[i].port || f->sdp_flags & NG_SDP_UNBUNDLED ||
+	    sdp_attr(s, i, "bundle-only", 0, NULL) < 0 || !mid_is_kept(s, i, &mid) ||
+	    !place_of(s, mid, &first))
+		return -1;
+	for (int k = 0; k < s->n_media; k++) {
+		if (s->media[k].port && mid_is_kept(s, k, &name) && sdp_text_is_text(name, first))
+			return k;
+	}
+	return -1;
 }
 
 /* ---- ICE ---- */
@@ -232,7 +258,7 @@ static void read_ice(struct look *l)
 {
 	const struct sdp *s = l->s;
 	struct ng_media *m = l->m;
-	const int i = l->i;
+	const int i = l->via;
 	struct sdp_text v;
 	int line = -1;
 
@@ -276,7 +302,7 @@ enum { DISCARD_PORT = 9 };
 
 static bool read_address(struct look *l, const struct config *c)
 {
-	const struct sdp_media *sm = &l->s->media[l->i];
+	const struct sdp_media *sm = &l->s->media[l->via];
 	struct ng_media *m = l->m;
 
 	if (sm->ports != 1)
@@ -304,7 +330,7 @@ static bool mux_is_all(const struct look *l)
 {
 	const struct ng_media *m = l->m;
 
-	return sdp_attr(l->s, l->i, "rtcp-mux-only", 0, NULL) >= 0 ||
+	return sdp_attr(l->s, l->via, "rtcp-mux-only", 0, NULL) >= 0 ||
 	       (m->ice ? !m->ice_rtcp : m->bundle > 0);
 }
 
@@ -316,19 +342,19 @@ static void read_rtcp(struct look *l)
 	struct sdp_text v, word;
 	uint32_t port = be16_get(m->remote.port) + 1u;
 
-	m->mux = sdp_attr(l->s, l->i, "rtcp-mux", 0, NULL) >= 0;
+	m->mux = sdp_attr(l->s, l->via, "rtcp-mux", 0, NULL) >= 0;
 	m->mux_only = m->mux && mux_is_all(l);
 	m->rtcp = m->remote;
 	if (m->unknown)
 		return;
-	if (sdp_attr(l->s, l->i, "rtcp", 0, &v) >= 0) {
+	if (sdp_attr(l->s, l->via, "rtcp", 0, &v) >= 0) {
 		if (!sdp_word(&v, &word) || !sdp_number(word, UINT16_MAX, &port) || !port)
 			port = be16_get(m->remote.port) + 1u;
 		if (!sdp_address(v, &conn))
 			conn.literal = false;
 		/* Believed as far as the SDP's other address is. */
 		if (conn.literal && !is_zero(&conn.ip) && conn.v6 == m->v6 &&
-		    ip_eq(&m->remote.ip, &l->s->media[l->i].conn.ip))
+		    ip_eq(&m->remote.ip, &l->s->media[l->via].conn.ip))
 			m->rtcp.ip = conn.ip;
 	}
 	m->rtcp.port = be16_make(port <= UINT16_MAX && !m->zero ? (uint16_t)port : 0);
@@ -354,7 +380,7 @@ static bool read_setup(struct look *l)
 					    [NG_HOLDCONN] = "holdconn" };
 	struct sdp_text v;
 
-	if (sdp_attr_of(l->s, l->i, "setup", &v)) {
+	if (sdp_attr_of(l->s, l->via, "setup", &v)) {
 		for (l->m->setup = NG_HOLDCONN; l->m->setup != NG_SETUP_NONE; l->m->setup--) {
 			if (sdp_text_is_nocase(v, name[l->m->setup]))
 				break;
@@ -377,7 +403,7 @@ static bool read_setup(struct look *l)
 static bool read_fingerprints(struct look *l)
 {
 	struct sdp_text v;
-	int level = l->i, line = sdp_attr(l->s, level, "fingerprint", 0, &v);
+	int level = l->via, line = sdp_attr(l->s, level, "fingerprint", 0, &v);
 
 	if (line < 0) {
 		level = SDP_SESSION;
@@ -443,13 +469,18 @@ bool ng_media_read(struct ng_media *m, const struct sdp *s, int i, const struct 
 		   const struct config *c, uint32_t skipped[SDES_VERDICTS], char *err,
 		   size_t errlen)
 {
-	struct look l = { m, s, i, f, err, errlen };
+	const int via = bundle_only_via(s, i, f);
+	struct look l = { m, s, i, via < 0 ? i : via, f, err, errlen };
 
-	*m = (struct ng_media){ .path = -1, .gone = !s->media[i].port };
+	*m = (struct ng_media){
+		.path = -1, .only = via >= 0, .via = l.via, .gone = !s->media[i].port && via < 0
+	};
 	if (m->gone)
 		return true;
 	if (!read_proto(&l))
 		return false;
+	if (m->only && m->kind != NG_KIND_RTP)
+		return refuse(&l, "bundle-only, and nothing but RTP is in a bundle here");
 	read_mid(&l);
 	if (m->kind != NG_KIND_STREAM)
 		read_ice(&l);

@@ -75,10 +75,16 @@ struct ng_media {
 	enum ng_connection connection;
 	uint8_t n_fingerprint;
 	struct fingerprint fingerprint[CTL_FINGERPRINTS_MAX];
-	char mid[NG_MID_MAX];	  /* "": it has none */
-	uint8_t bundle;		  /* its place in the sender's group BUNDLE, from 1; 0: in none */
-	bool accepts;		  /* flags take that as one transport */
-	struct ng_cryptos crypto; /* of RTP: lines that can be used */
+	char mid[NG_MID_MAX]; /* "": it has none */
+	uint8_t bundle;	      /* its place in the sender's group BUNDLE, from 1; 0: in none */
+	bool accepts;	      /* flags take that as one transport */
+	/*
+	 * a=bundle-only and port 0: it is served in its bundle or not at all (RFC 9143 6). What it
+	 * says of its transport stands in m-line `via`, which is itself where it is none of these.
+	 */
+	bool only;
+	int via;
+	struct ng_cryptos crypto;		   /* of RTP: lines that can be used */
 	struct ctl_format format[CTL_FORMATS_MAX]; /* of RTP */
 	/* a=path of MSRP, if it is to be changed: the parts that are (RFC 4975 8.2) */
 	int path; /* line; -1: none */

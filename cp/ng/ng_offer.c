@@ -115,6 +115,7 @@ static void keep_as_before(struct term_spec *w, const struct term_spec *old, boo
 		memset(keep.mid, 0, sizeof(keep.mid));
 		keep.bundle = 0;
 		keep.accepts = false;
+		keep.only = false;
 		keep.dtls = 0;
 		keep.trickles = false;
 	}
@@ -330,6 +331,17 @@ static bool offer_try(struct ng_call *c, int i)
 	return c->context[i] ? offer_check(c, i) : offer_new(c, i);
 }
 
+/* What is bundle-only and will not be in a bundle is offered to nobody (RFC 9143 7.3). */
+static bool offer_alone(struct ng_call *c, int i)
+{
+	if (c->media[i].gone || !c->media[i].only || !c->added[i] || ng_bundle_may_be_in(c, i))
+		return true;
+	ng_call_gone(c, &c->context[i]);
+	c->added[i] = false;
+	ng_call_media_refuse(c, i, "m-line %d: bundle-only, and it cannot be in the bundle", i + 1);
+	return true;
+}
+
 static bool offer_make(struct ng_call *c, int i)
 {
 	struct context *x = c->context[i];
@@ -385,8 +397,9 @@ bool ng_call_offer(struct ng_call *c, const struct ng_flags *f)
 	if (loop)
 		return true;
 	ng_call_find(c);
-	if (!ng_call_each(c, offer_try) || !ng_call_left(c) || !ng_call_certified(c) ||
-	    !ng_call_each(c, offer_make) || !ng_call_each(c, ng_srtp_keep)) {
+	if (!ng_call_each(c, offer_try) || !ng_call_each(c, offer_alone) || !ng_call_left(c) ||
+	    !ng_call_certified(c) || !ng_call_each(c, offer_make) ||
+	    !ng_call_each(c, ng_srtp_keep)) {
 		offer_undo(c);
 		return false;
 	}

@@ -58,7 +58,7 @@ static bool shown(const struct ng_call *c, int i, struct ip_addr *ip)
 		return false;
 	*ip = a.ip;
 	if (c->media[i].zero && !(c->f->flags & NG_ZERO))
-		*ip = c->sdp.media[i].conn.ip;
+		*ip = c->sdp.media[c->media[i].via].conn.ip;
 	return true;
 }
 

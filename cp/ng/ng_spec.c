@@ -50,6 +50,7 @@ void ng_spec_sender(const struct ng_media *m, bool offer, struct term_spec *w)
 		memcpy(keep.mid, m->mid, sizeof(keep.mid));
 	keep.bundle = m->bundle;
 	keep.accepts = !offer || m->accepts;
+	keep.only = m->only;
 	keep.trickles = m->trickles;
 	memcpy(w->keep, &keep, sizeof(keep));
 }

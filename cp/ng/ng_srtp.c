@@ -182,11 +182,22 @@ static void offer_dtls(struct ng_call *c, int i, bool from, bool to, const struc
 				     other->name);
 }
 
+/* Of the bundle of what may be in nothing else: such a bundle is of DTLS that ends here. */
+static bool is_bundled_only(const struct ng_call *c, int i)
+{
+	for (int k = 0; c->media[i].bundle && k < c->sdp.n_media; k++) {
+		if (!c->media[k].gone && c->media[k].only)
+			return true;
+	}
+	return false;
+}
+
 /* From end to end as long as nobody says otherwise, and it did not end here before. */
 static bool dtls_passes(const struct ng_call *c, int i, const struct ng_proto *mine,
 			const struct ng_proto *to)
 {
-	return mine->protection == NG_DTLS && to->protection == NG_DTLS && !must_end(c, i);
+	return mine->protection == NG_DTLS && to->protection == NG_DTLS && !must_end(c, i) &&
+	       !is_bundled_only(c, i);
 }
 
 void ng_srtp_offer(struct ng_call *c, int i, const struct ng_proto *to)
