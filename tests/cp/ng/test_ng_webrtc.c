@@ -30,6 +30,19 @@ static const char realms[] = "\"direction\":[\"access\",\"core\"]";
 #define B "v=0\no=b 1 1 IN IP4 203.0.113.9\ns=-\nc=IN IP4 203.0.113.9\nt=0 0\n"
 #define B_AUDIO B "m=audio 6000 RTP/AVP 0\n"
 
+#define X8(x) x ":" x ":" x ":" x ":" x ":" x ":" x ":" x
+#define DTLS                                                                \
+	"a=rtcp-mux\na=ice-ufrag:abcd\na=ice-pwd:0123456789012345678901\n"  \
+	"a=fingerprint:sha-256 " X8("AB") ":" X8("AB") ":" X8("AB") ":" X8( \
+	    "AB") "\na=setup:actpass\n"
+
+static void delete_call(struct ng_world *w)
+{
+	json_decref(
+	    ng_ask_json(w, "{\"command\":\"delete\",\"call-id\":\"c\",\"delete-delay\":0}"));
+	assert_int_equal(ng_contexts(w), 0);
+}
+
 static const struct ctl_term *term(const struct ng_world *w, uint16_t media, uint32_t side)
 {
 	return &ng_context(w, media)->term[side].term;
@@ -207,6 +220,79 @@ static void feedback_is_for_who_has_it(void **state)
 	ng_sdp(w, "offer", "x", NULL, "",
 	       B "m=audio 6000 RTP/AVP 0\na=rtcp-fb:0 nack\na=rtcp-rsize\n");
 	ng_has(w, "a=rtcp-fb:0 nack");
+}
+
+/* ---- sources ---- */
+
+#define SOUND_SOURCES "a=msid:stream track0\na=ssrc:1 cname:x\na=ssrc:1 msid:stream track0\n"
+#define PICTURE_SOURCES                                                                    \
+	"a=msid:stream track1\na=ssrc-group:FID 4294967295 2\na=ssrc:4294967295 cname:x\n" \
+	"a=ssrc:2 cname:x\na=ssrc-group:SIM 4294967295 3 4\na=ssrc:3 cname:x\na=ssrc:4 cname:x\n"
+
+/* Of the SDP's two m-lines, the lines of `of`, in their order, stand in m-line `i`, and not in the
+ * other. */
+static void has_sources(const struct ng_world *w, uint32_t i, const char *of)
+{
+	const char *media[2] = { strstr(w->sdp, "m=audio"), strstr(w->sdp, "m=video") };
+	const char *at, *end;
+	char line[128];
+
+	assert_true(media[0] && media[1]);
+	at = media[i];
+	for (; *of; of = end + 1) {
+		end = strchr(of, '\n');
+		snprintf(line, sizeof(line), "\n%.*s\n", (int)(end - of), of);
+		at = strstr(at, line);
+		if (!at || (i == 0 && at > media[1]))
+			fail_msg("m-line %u has no%s or has it elsewhere: %s", i, line, w->sdp);
+		if (i == 1 && strstr(w->sdp, line) < media[1])
+			fail_msg("m-line 0 has%s: %s", line, w->sdp);
+	}
+}
+
+/*
+ * Packets keep their SSRC, so what says of them whose they are is the sender's, whatever the other
+ * side's transport: of sources, their groups (RFC 5576) and streams (RFC 8830), in offers and
+ * answers.
+ */
+static void sources_are_told_as_they_are(void **state)
+{
+	static const char *const c[] = {
+		"RTP/AVP",
+		"RTP/AVPF",
+		"RTP/SAVPF",
+		"UDP/TLS/RTP/SAVPF",
+	};
+	static const char browser[] =
+	    "v=0\no=- 1 2 IN IP4 127.0.0.1\ns=-\nt=0 0\na=group:BUNDLE 0 1\na=msid-semantic: WMS "
+	    "stream\n"
+	    "m=audio 9 UDP/TLS/RTP/SAVPF 0\nc=IN IP4 0.0.0.0\na=mid:0\n" DTLS SOUND_SOURCES
+	    "m=video 9 UDP/TLS/RTP/SAVPF 96 97\nc=IN IP4 0.0.0.0\na=mid:1\n" DTLS
+	    "a=rtpmap:96 VP8/90000\na=rtpmap:97 rtx/90000\na=fmtp:97 apt=96\n" PICTURE_SOURCES;
+	struct ng_world *w = *state;
+	char more[128], phone[1024];
+
+	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		snprintf(more, sizeof(more),
+			 "%s,\"bundle\":[\"accept\"],\"flags\":[\"recrypt\"],\"transport-"
+			 "protocol\":\"%s\"",
+			 realms, c[i]);
+		ng_sdp(w, "offer", "a", NULL, more, browser);
+		ng_has(w, "a=msid-semantic: WMS stream");
+		has_sources(w, 0, SOUND_SOURCES);
+		has_sources(w, 1, PICTURE_SOURCES);
+		delete_call(w);
+	}
+	/* And those of who answers. */
+	ng_sdp(w, "offer", "a", NULL,
+	       "\"ICE\":\"remove\",\"bundle\":[\"accept\"],\"transport-protocol\":\"RTP/AVP\"",
+	       browser);
+	snprintf(phone, sizeof(phone), "%s%s%s%s", B_AUDIO, SOUND_SOURCES,
+		 "m=video 6002 RTP/AVP 96\n", PICTURE_SOURCES);
+	ng_sdp(w, "answer", "a", "b", "", phone);
+	ng_has(w, "a=group:BUNDLE 0 1");
+	has_sources(w, 0, SOUND_SOURCES);
+	has_sources(w, 1, PICTURE_SOURCES);
 }
 
 static void red_goes_with_what_it_repeats(void **state)
@@ -415,6 +501,7 @@ int main(void)
 		T(offered_ice_may_be_rejected),
 		T(who_can_only_multiplex_may),
 		T(feedback_is_for_who_has_it),
+		T(sources_are_told_as_they_are),
 		T(red_goes_with_what_it_repeats),
 		T(a_bundle_is_answered_by_one_of_one),
 		T(a_bundle_goes_by_the_first_that_is_served),
