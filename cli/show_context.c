@@ -260,9 +260,13 @@ static void quality_rows(struct grid *g, const json_t *q)
 		grid_row(g, "RTP", line);
 	}
 	*line = '\0';
-	if (json_is_object(told))
+	if (get_int(told, "reports"))
 		more(line, "%lld lost, jitter %.1f ms", (long long)get_int(told, "lost"),
 		     get_real(told, "jitter_ms"));
+	if (json_is_real(json_object_get(told, "mos_lq")))
+		more(line, "%sMOS-LQ %.1f", *line ? ", " : "", get_real(told, "mos_lq"));
+	if (json_is_real(json_object_get(told, "mos_cq")))
+		more(line, "%sMOS-CQ %.1f", *line ? ", " : "", get_real(told, "mos_cq"));
 	if (json_is_real(json_object_get(q, "round_trip_ms")))
 		more(line, "%sround trip to it %.1f ms", *line ? "; " : "",
 		     get_real(q, "round_trip_ms"));

@@ -160,6 +160,24 @@ static json_t *heard_json(const struct ctl_heard *h)
 			 h->rtt_us ? json_real(h->rtt_us / 1000.0) : json_null());
 }
 
+/* In tenths; 0: it was not told. */
+static json_t *mos_json(uint8_t tenths)
+{
+	return tenths ? json_real(tenths / 10.0) : json_null();
+}
+
+/* What a side said of how it hears the other, by reports of RTCP and by extended ones (RFC 3611).
+ */
+static json_t *told_json(const struct ctl_quality *q)
+{
+	if (!q->reports && !q->told_mos_lq && !q->told_mos_cq)
+		return json_null();
+	return json_pack("{s:o, s:o, s:f, s:f, s:o, s:o}", "reports", integer(q->reports), "lost",
+			 integer(q->told_lost), "loss_percent", q->told_loss / 100.0, "jitter_ms",
+			 q->told_jitter_us / 1000.0, "mos_lq", mos_json(q->told_mos_lq), "mos_cq",
+			 mos_json(q->told_mos_cq));
+}
+
 /* Of RTP that came from the side as far as here, and how that side heard what came to it. */
 static json_t *quality_json(const struct ctl_quality *q)
 {
@@ -174,11 +192,7 @@ static json_t *quality_json(const struct ctl_quality *q)
 		      integer(q->reordered), "duplicates", integer(q->duplicates), "bursts",
 		      integer(q->bursts), "burst_lost", integer(q->burst_lost), "jitter_ms",
 		      q->jitter_us / 1000.0, "jitter_max_ms", q->jitter_max_us / 1000.0);
-	set(o, "told",
-	    q->reports ? json_pack("{s:o, s:o, s:f, s:f}", "reports", integer(q->reports), "lost",
-				   integer(q->told_lost), "loss_percent", q->told_loss / 100.0,
-				   "jitter_ms", q->told_jitter_us / 1000.0)
-		       : json_null());
+	set(o, "told", told_json(q));
 	set(o, "round_trip_ms", q->rtt_us ? json_real(q->rtt_us / 1000.0) : json_null());
 	set(o, "heard",
 	    q->samples ? json_pack("{s:o, s:o, s:o, s:o}", "samples", integer(q->samples), "mean",

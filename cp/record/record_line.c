@@ -159,7 +159,16 @@ static void put_fraction(struct line *l, const char *key, uint32_t n, uint32_t p
 	l->at += sprintf(l->at, ",\"%s\":%.*f", key, parts == 100 ? 2 : 3, (double)n / parts);
 }
 
-/* What came as far as here; what its remote heard is with its MOS. */
+/* In tenths. */
+static void put_mos(struct line *l, const char *key, uint8_t tenths)
+{
+	if (tenths)
+		l->at += sprintf(l->at, "%s\"%s\":%.1f", l->at[-1] == '{' ? "" : ",", key,
+				 tenths / 10.0);
+}
+
+/* What came as far as here; what its remote heard is with its MOS, and with what it said of that.
+ */
 static void put_quality(struct line *l, const struct ctl_quality *q)
 {
 	if (q->sources) {
@@ -186,6 +195,12 @@ static void put_quality(struct line *l, const struct ctl_quality *q)
 		put_fraction(l, "jitter_ms", q->mean.jitter_us, 1000);
 		if (q->mean.rtt_us)
 			put_fraction(l, "round_trip_ms", q->mean.rtt_us, 1000);
+		put(l, "}");
+	}
+	if (q->told_mos_lq || q->told_mos_cq) {
+		put(l, ",\"told\":{");
+		put_mos(l, "mos_lq", q->told_mos_lq);
+		put_mos(l, "mos_cq", q->told_mos_cq);
 		put(l, "}");
 	}
 }

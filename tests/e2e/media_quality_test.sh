@@ -56,7 +56,7 @@ over
 
 # What kamailio's module made of it.
 mos=$(sed -n 's/.* mos quality //p' "$TMP/kamailio.log" | tail -n 1)
-read -r average lowest highest loss samples <<<"$mos"
+read -r average lowest highest loss samples _ <<<"$mos"
 assert_eq "packets lost in percent, as kamailio has it" "$loss" 5
 assert_num "samples that kamailio has" "${samples:-0}" -ge 1
 awk "BEGIN { exit !($lowest >= 3 && $lowest <= $average && $average <= $highest && $highest <= 4.3) }" ||

@@ -764,7 +764,9 @@ static const struct ctl_term_stats stats[2] = {
 		       .lost = 9,
 		       .samples = 1,
 		       .mean = { .mos = 375, .loss = 150, .jitter_us = 1500 } } },
-	{ .packets = 10, .silent_s = 7, .quality = { .sources = 1, .codec = CODECS } },
+	{ .packets = 10,
+	  .silent_s = 7,
+	  .quality = { .sources = 1, .codec = CODECS, .told_mos_lq = 41, .told_mos_cq = 0 } },
 };
 
 static void show(void **state)
@@ -794,6 +796,10 @@ static void show(void **state)
 	c = at(at(term(r, 1), "counters"), "quality");
 	assert_string_equal(text_at(c, "codec"), ""); /* whatever the dataplane says */
 	assert_true(json_is_null(at(c, "heard")));
+	/* By extended reports alone (RFC 3611 4.7). */
+	assert_int_equal(json_integer_value(at(at(c, "told"), "reports")), 0);
+	assert_true(json_real_value(at(at(c, "told"), "mos_lq")) == 4.1);
+	assert_true(json_is_null(at(at(c, "told"), "mos_cq")));
 	wait_for("context.show", "{'context':'1'}"); /* the dataplane is away */
 	f.gateway.done(f.gateway.arg, &f.gateway.c[0], NULL);
 	c = at(term(arrived(), 0), "counters");

@@ -393,6 +393,53 @@ static void round_trip(void **state)
 	assert_false(quality_heard(&a.q, &b.q, b.word, 106, true, &h));
 }
 
+/* An extended report (RFC 3611): a header, its sender, a block. Words: of the block behind its
+ * head. */
+static void extended(struct media_quality *q, const struct media_quality *of, uint8_t block,
+		     const uint32_t *words, uint8_t n, uint64_t us)
+{
+	uint8_t m[44] = { 0x80, RTCP_XR, 0, (uint8_t)(2 + n), 0, 0, 0, 9, block, 0, 0, n };
+
+	for (uint8_t i = 0; i < n; i++)
+		memcpy(m + 12 + 4 * i, be32_make(words[i]).b, 4);
+	quality_rtcp(q, of, m, 12 + 4 * (size_t)n, us);
+}
+
+/* Who sends nothing is told his leg by RRTR and DLRR (4.4, 4.5), and a MOS by VoIP metrics (4.7).
+ */
+static void extended_reports(void **state)
+{
+	enum { RRTR = 4, DLRR = 5, VOIP = 7, MOS_AT = 5 };
+	struct flow a = flow_new(), b = flow_new();
+	uint32_t voip[8] = { 2 };
+	struct ctl_quality t;
+
+	(void)state;
+	for (uint32_t i = 0; i < 20; i++)
+		voice(&b, 2, i);
+	extended(&a.q, &b.q, RRTR, (const uint32_t[]){ 0x00005555, 0x66660000 }, 2, 1000000);
+	/* Held for half a second, of 560 ms; another's is nothing to us. */
+	extended(&b.q, &a.q, DLRR, (const uint32_t[]){ 9, 0x77777777, 32768 }, 3, 1530000);
+	assert_int_equal(b.q.leg_us, 0);
+	extended(&b.q, &a.q, DLRR, (const uint32_t[]){ 9, 0x55556666, 32768 }, 3, 1560000);
+	assert_int_equal(b.q.leg_us, 60000);
+	voip[MOS_AT] = 70u << 24 | 127u << 16 | 41u << 8 | 39u;
+	extended(&a.q, &b.q, VOIP, voip, 8, 2000000);
+	quality_tell(&a.q, &b.q, a.word, &t);
+	assert_int_equal(t.told_mos_lq, 41);
+	assert_int_equal(t.told_mos_cq, 39);
+	/* Of nobody that is here, or not known (127). */
+	voip[0] = 77;
+	voip[MOS_AT] = 70u << 24 | 127u << 16 | 10u << 8 | 10u;
+	extended(&a.q, &b.q, VOIP, voip, 8, 2100000);
+	assert_int_equal(a.q.told_mos_lq, 41);
+	voip[0] = 2;
+	voip[MOS_AT] = 127u << 24 | 127u << 16 | 127u << 8 | 35u;
+	extended(&a.q, &b.q, VOIP, voip, 8, 2200000);
+	assert_int_equal(a.q.told_mos_lq, 0);
+	assert_int_equal(a.q.told_mos_cq, 35);
+}
+
 /* What is garbled, or SRTCP, tells nothing. */
 static void garbled(void **state)
 {
@@ -412,12 +459,19 @@ static void garbled(void **state)
 int main(void)
 {
 	const struct CMUnitTest t[] = {
-		cmocka_unit_test(each_twentieth), cmocka_unit_test(bursts),
-		cmocka_unit_test(out_of_order),	  cmocka_unit_test(at_random),
-		cmocka_unit_test(jitter),	  cmocka_unit_test(sources),
-		cmocka_unit_test(leaps),	  cmocka_unit_test(types),
-		cmocka_unit_test(formats_late),	  cmocka_unit_test(no_rtp),
-		cmocka_unit_test(round_trip),	  cmocka_unit_test(garbled),
+		cmocka_unit_test(each_twentieth),
+		cmocka_unit_test(bursts),
+		cmocka_unit_test(out_of_order),
+		cmocka_unit_test(at_random),
+		cmocka_unit_test(jitter),
+		cmocka_unit_test(sources),
+		cmocka_unit_test(leaps),
+		cmocka_unit_test(types),
+		cmocka_unit_test(formats_late),
+		cmocka_unit_test(no_rtp),
+		cmocka_unit_test(round_trip),
+		cmocka_unit_test(garbled),
+		cmocka_unit_test(extended_reports),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);
