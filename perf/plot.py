@@ -257,7 +257,7 @@ def cycles(results):
     for way in ("peer", "client"):
         for s in lines:
             name, _, stage = s.get("figure", "").partition(".")
-            if name == f"stages_to_{way}":
+            if name == f"stages_to_{way}" and "way" not in s["case"]:
                 bar = stages.setdefault((way, s["case"]["sessions"]), {})
                 bar[stage] = s["medians"]["fairlead"]
     if not stages:

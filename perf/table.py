@@ -248,7 +248,7 @@ def measures(results):
         return row(results, *args, **case)
 
     rows = [
-        of(f"cycles a relayed packet, {way}, {n:,} sessions", "relay", figure, sessions=n)
+        of(f"cycles a relayed packet, {way}, {n:,} sessions", "relay", figure, sessions=n, way=None)
         for n in (1000, 1000000)
         for figure, way in (("cycles_to_peer", "to peer"), ("cycles_to_client", "to client"))
     ]

@@ -3,7 +3,7 @@
 # The benchmarks' rig does not rot: perf/run.sh runs as little as can be of a scenario, with
 # the rivals, and what it keeps holds every figure that tables and plots are made of. No time and no
 # rate is judged here: they mean nothing on a machine that does other things. RIG=all: of all scenarios, in
-# three minutes; when perf/ changes.
+# six minutes, two of them the build with libc's allocator, which is kept; when perf/ changes.
 #
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -26,7 +26,7 @@ kept()
 
 SHORT=1 FAIRLEAD_BUILD=$BUILD PERF_RESULTS=$RESULTS "$ROOT/perf/run.sh" "${SCENARIOS[@]}" >"$TMP/table" 2>"$TMP/short.log" ||
 	fail "perf/run.sh ${SCENARIOS[*]}: $(tail -n 20 "$TMP/short.log")"
-kept relay fairlead cycles_to_peer cycles_to_client
+kept relay fairlead cycles_to_peer cycles_to_client cycles_mixed
 kept workers workers-1,workers-2 packets_per_s
 kept auth fairlead ns
 kept srtp fairlead protect unprotect library
@@ -42,6 +42,7 @@ kept tap fairlead,nginx-offload mbit_per_s mbit_per_cpu_s
 kept tls fairlead,coturn messages_per_s
 kept tls fairlead,nginx,haproxy,stunnel mbit_per_s us_p99
 kept tls fairlead,fairlead-crypto,nginx,openssl handshakes_per_cpu_s
+kept allocator fairlead,libc us_p50 us_p999
 kept gateway fairlead cycles_to_b cycles_to_a cycles_ice_check
 kept gateway fairlead,rtpengine rate_delivered loss_free_rate latency_us.p50 latency_us.p99 latency_us.p99_9 lost \
 	contexts_per_s bytes_per_call
