@@ -54,6 +54,28 @@ for page in $(grep '/man[0-9]/' "$TMP/installed"); do
 done
 grep -q "usdt:/[a-z/]*/sbin/fairlead-dp:" "$ROOT$(grep '/fairlead-dp\.8$' "$TMP/installed")" || fail "fairlead-dp(8) names no probe by path"
 
+# What no start of a healthy machine would miss, and a node does: pages and packet buffers locked, no keys in a core
+# dump, an end by the watchdog and none by the kernel where memory is short, another user than root.
+while read -r unit key; do
+	file=$ROOT$(grep "/systemd/system/$unit\$" "$TMP/installed")
+	grep -qxF "$key" "$file" || fail "$unit has no $key"
+done <<-'END'
+	fairlead-dp.service Type=notify
+	fairlead-dp.service WatchdogSec=20
+	fairlead-dp.service LimitMEMLOCK=infinity
+	fairlead-dp.service LimitCORE=0
+	fairlead-dp.service OOMScoreAdjust=-900
+	fairlead-dp.service NoNewPrivileges=yes
+	fairlead-cp.service Type=notify
+	fairlead-cp.service WatchdogSec=10
+	fairlead-cp.service LimitCORE=0
+	fairlead-cp.service OOMScoreAdjust=-800
+	fairlead-cp.service User=fairlead
+	fairlead-cp.service RestartKillSignal=SIGINT
+	fairlead-cp.service CapabilityBoundingSet=
+	fairlead-setup.service Type=oneshot
+END
+
 for unit in "${UNITS[@]}"; do
 	file=$ROOT$(grep "/systemd/system/$unit\$" "$TMP/installed")
 	! grep -q '@[a-z]*@' "$file" || fail "$unit holds $(grep '@[a-z]*@' "$file")"
