@@ -10,8 +10,10 @@
 #include "../lib/pcapng.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,6 +38,7 @@ static bool signals_catch(void)
 {
 	struct sigaction a = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is one that cannot be written */
 	return sigaction(SIGINT, &a, NULL) == 0 && sigaction(SIGTERM, &a, NULL) == 0;
 }
 
@@ -72,15 +75,44 @@ static bool end_tell(const uint8_t *block, uint32_t len)
 	return text != NULL;
 }
 
-static int file_copy(FILE *in, FILE *out)
+/* Of a file: what is in it, in whole blocks. */
+struct written {
+	uint64_t bytes, frames;
+};
+
+/*
+ * A disk that is full, or a reader that has gone: the file keeps its whole blocks, and what stands
+ * behind them is cut off.
+ */
+static int write_fail(FILE *out, const char *path, const struct written *w, int error)
+{
+	char text[600];
+
+	__fpurge(out);
+	if (!path || ftruncate(fileno(out), (off_t)w->bytes) < 0)
+		path = NULL;
+	snprintf(text, sizeof(text),
+		 "cannot write %s: %s; the capture is over, with %" PRIu64 " frames in %" PRIu64
+		 " bytes%s",
+		 path ? path : "the capture", strerror(error), w->frames, w->bytes,
+		 path ? ", which can be read: make room, or bound it by --size" : "");
+	return cli_fail(text);
+}
+
+static int file_copy(FILE *in, FILE *out, const char *path)
 {
 	static uint8_t block[BLOCK_MAX];
+	struct written w = { 0 };
+	struct pcapng_head h;
 	bool ended = false;
 	uint32_t len;
 
 	while (block_read(in, block, &len)) {
 		if (fwrite(block, 1, len, out) != len || fflush(out) == EOF)
-			return cli_fail(strerror(errno));
+			return write_fail(out, path, &w, errno);
+		memcpy(&h, block, sizeof(h));
+		w.bytes += len;
+		w.frames += h.type == PCAPNG_PACKET;
 		ended = end_tell(block, len);
 	}
 	return ended ? EXIT_SUCCESS
@@ -259,7 +291,7 @@ static int capture_write(struct cli *cli, const struct request *r, FILE *out)
 		asked = c;
 		if (signals_catch())
 			fputs("fairlead: capturing; interrupt it to end\n", stderr);
-		rc = file_copy(client_stream(c), out);
+		rc = file_copy(client_stream(c), out, out == stdout ? NULL : r->path);
 		asked = NULL;
 	} else if (out != stdout) {
 		unlink(r->path); /* nothing is in it */

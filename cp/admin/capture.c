@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "capture.h"
 
-#include "../../lib/pcapng.h"
-#include "../../conf/vlan.h"
 #include "../log.h"
+#include "capture_file.h"
 #include "param.h"
-#include "stats.h"
 #include "trace_int.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 enum {
 	TICK_MS = 10,
@@ -30,9 +26,7 @@ enum {
 	DURATION_MAX = 600,
 	SIZE_DEFAULT = 100000000,
 	SIZE_MIN = 65536,
-	EXPRESSION_MAX = 512,
 	ASKED_MAX = 256,
-	BLOCK_MAX = PCAPNG_BLOCK_MAX + CTL_TRACE_BYTES,
 };
 
 enum phase {
@@ -50,18 +44,11 @@ struct capture {
 	enum phase phase;
 	const char *why; /* it ended */
 	uint32_t ticks;	 /* of this phase */
-	uint32_t size, duration_s, snaplen;
+	uint32_t size, duration_s;
 	uint32_t stalled;		   /* ticks since the reader took something */
 	uint64_t taken;			   /* by the reader */
-	uint64_t bytes;			   /* written */
-	uint64_t real_ns;		   /* CLOCK_REALTIME less CLOCK_MONOTONIC when it began */
-	uint64_t lost_before;		   /* by workers, of all that there was */
 	uint32_t stop_at[CTL_WORKERS_MAX]; /* commands given to each, that one included */
-	uint64_t seen[CTL_PORTS_MAX + 2];  /* frames of each interface */
-	uint16_t n_interface, drops;	   /* of the file; and which is for drops */
-	uint16_t of_port[CTL_PORTS_MAX];   /* 1 and the interface of each; 0: it has none yet */
-	bool plaintext;
-	char expression[EXPRESSION_MAX];
+	struct capture_file file;
 	char asked[ASKED_MAX]; /* parameters but for the program, for the log */
 };
 
@@ -86,168 +73,6 @@ static void capture_free(struct capture *c)
 	if (c->tick)
 		event_free(c->tick);
 	free(c);
-}
-
-/* ---- the file ---- */
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
-}
-
-static void block_add(struct capture *c, const uint8_t *block, size_t len)
-{
-	evbuffer_add(bufferevent_get_output(c->bev), block, len);
-	c->bytes += len;
-}
-
-static uint16_t interface_add(struct capture *c, const char *name, const char *what)
-{
-	uint8_t b[BLOCK_MAX];
-
-	block_add(c, b, pcapng_interface(b, name, what, c->expression, c->snaplen));
-	return c->n_interface++;
-}
-
-/* A reload may have brought the port since the capture began. */
-static uint16_t port_interface(struct capture *c, uint16_t port)
-{
-	const struct config *conf = c->trace->server->conf;
-
-	if (!c->of_port[port])
-		c->of_port[port] = interface_add(c, conf->port[port].name, NULL) + 1;
-	return c->of_port[port] - 1;
-}
-
-/* An interface for each port, and one for frames that went nowhere, wherever they were then. */
-static void file_begin(struct capture *c)
-{
-	const struct config *conf = c->trace->server->conf;
-	uint8_t b[BLOCK_MAX];
-
-	block_add(c, b, pcapng_section(b, "Fairlead " FAIRLEAD_VERSION, NULL));
-	for (uint16_t i = 0; i < conf->n_port; i++)
-		if (port_is_there(conf, i))
-			port_interface(c, i);
-	c->drops = interface_add(c, "fairlead", "packets that Fairlead dropped");
-	if (c->plaintext) /* and one more, with plaintext alone */
-		interface_add(c, "plaintext", "what is inside of TLS, headers made up");
-}
-
-/* False: it is of no interface; the dataplane is broken, or has the port before we do. */
-static bool frame_interface(struct capture *c, const struct ctl_trace *r, uint32_t *interface)
-{
-	if (r->event == TRACE_DROPPED)
-		*interface = c->drops;
-	else if (c->plaintext && (r->event == TRACE_OPENED || r->event == TRACE_SEALED))
-		*interface = c->drops + 1u;
-	else if (r->event != TRACE_OPENED && r->event != TRACE_SEALED &&
-		 r->port < c->trace->server->conf->n_port)
-		*interface = port_interface(c, r->port);
-	else
-		return false;
-	return true;
-}
-
-static enum pcapng_way frame_way(const struct ctl_trace *r)
-{
-	switch (r->event) {
-	case TRACE_SENT:
-	case TRACE_SEALED:
-		return PCAPNG_OUT;
-	case TRACE_RECEIVED:
-	case TRACE_OPENED:
-		return PCAPNG_IN;
-	default:
-		return PCAPNG_UNKNOWN;
-	}
-}
-
-/* False: it needs none. */
-static bool frame_comment(const struct ctl_trace *r, uint32_t worker, char *text, size_t len)
-{
-	if (r->event == TRACE_DROPPED)
-		snprintf(text, len, "dropped by worker %u: %s (%s)", worker,
-			 drop_desc[r->reason].name, drop_desc[r->reason].help);
-	else if (r->event == TRACE_OPENED || r->event == TRACE_SEALED)
-		snprintf(text, len,
-			 "plaintext that worker %u %s; Ethernet, IP and TCP headers are made up",
-			 worker, r->event == TRACE_OPENED ? "opened" : "sealed");
-	else
-		return false;
-	return true;
-}
-
-static void frame_add(struct capture *c, uint32_t worker, const struct ctl_trace *r)
-{
-	char comment[PCAPNG_TEXT_MAX];
-	struct pcapng_packet p = {
-		.ns = c->real_ns + r->us * 1000,
-		.len = r->len,
-		.n_bytes = r->n_bytes,
-		.bytes = r->bytes,
-		.way = frame_way(r),
-		.comment = frame_comment(r, worker, comment, sizeof(comment)) ? comment : NULL,
-	};
-	uint8_t b[BLOCK_MAX];
-
-	if (!frame_interface(c, r, &p.interface))
-		return;
-	c->seen[p.interface]++;
-	block_add(c, b, pcapng_packet(b, &p));
-}
-
-static uint64_t lost_total(const struct capture *c)
-{
-	const struct dplink *l = c->trace->server->link;
-	uint64_t sum = 0;
-
-	for (uint32_t w = 0; w < dplink_n_workers(l); w++) {
-		const struct ctl_counters *n = dplink_counters(l, w);
-
-		if (n)
-			sum += atomic_load_explicit(&n->cnt[CNT_TRACE_LOST], memory_order_relaxed);
-	}
-	return sum;
-}
-
-static uint64_t frames_seen(const struct capture *c)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < c->n_interface; i++)
-		sum += c->seen[i];
-	return sum;
-}
-
-static void file_end(struct capture *c)
-{
-	const uint64_t all = lost_total(c), now = clock_ns(CLOCK_REALTIME);
-	const uint64_t lost = all > c->lost_before ? all - c->lost_before : 0;
-	char comment[PCAPNG_TEXT_MAX];
-	uint8_t b[BLOCK_MAX];
-
-	snprintf(comment, sizeof(comment),
-		 "%" PRIu64 " frames; %" PRIu64
-		 " found no room and are missing; the capture ended: %s",
-		 frames_seen(c), lost, c->why);
-	for (uint32_t i = 0; i < c->n_interface; i++) {
-		const bool last = i + 1 == c->n_interface;
-		const struct pcapng_stats s = {
-			.interface = i,
-			.ns = now,
-			.start_ns = now,
-			.packets = c->seen[i],
-			.lost = last ? lost : 0,
-			.comment = last ? comment : NULL,
-		};
-
-		block_add(c, b, pcapng_stats(b, &s));
-	}
-	log_line("capture: %s", comment);
 }
 
 /* ---- phases ---- */
@@ -277,7 +102,7 @@ static void capture_flush(struct capture *c)
 {
 	struct trace_admin *t = c->trace;
 
-	file_end(c);
+	capture_file_end(&c->file, c->why);
 	t->cmd.id = 0;
 	t->capture = NULL;
 	if (t->flushes[TRACE_FLUSHES - 1]) {
@@ -330,7 +155,7 @@ static void capture_log(const struct capture *c)
 
 	getsockopt(bufferevent_getfd(c->bev), SOL_SOCKET, SO_PEERCRED, &who, &n);
 	log_line("capture: begun by user %u (process %d)%s: %s", (unsigned int)who.uid,
-		 (int)who.pid, c->plaintext ? ", with plaintext of TLS" : "", c->asked);
+		 (int)who.pid, c->file.plaintext ? ", with plaintext of TLS" : "", c->asked);
 }
 
 /* Its connection carries the file from here on. */
@@ -341,7 +166,7 @@ static void capture_run(struct capture *c)
 	struct rpc_later *l = c->later;
 
 	c->later = NULL;
-	c->lost_before = lost_total(c);
+	capture_file_open(&c->file, t->server);
 	if (rpc_later_gone(l) || !dplink_attached(t->server->link) || !trace_start(t, &err)) {
 		if (!dplink_attached(t->server->link))
 			rpc_fail(&err, RPC_AWAY, "no dataplane is attached");
@@ -356,12 +181,11 @@ static void capture_run(struct capture *c)
 		capture_free(c);
 		return;
 	}
-	c->real_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 	phase_set(c, RUNS);
 	capture_log(c);
-	file_begin(c);
+	capture_file_begin(&c->file, bufferevent_get_output(c->bev));
 }
 
 /* Whether there may be more in the rings. */
@@ -375,15 +199,15 @@ static bool frames_take(struct capture *c)
 	for (int i = 0; i < FRAMES_A_TICK; i++) {
 		if (c->phase == RUNS && t->left == 0)
 			capture_stop(c, "count");
-		else if (c->phase == RUNS && c->bytes + BLOCK_MAX > c->size)
+		else if (c->phase == RUNS && c->file.bytes + CAPTURE_BLOCK_MAX > c->size)
 			capture_stop(c, "size");
-		if (t->left == 0 || c->bytes + BLOCK_MAX > c->size)
+		if (t->left == 0 || c->file.bytes + CAPTURE_BLOCK_MAX > c->size)
 			return false;
 		if (evbuffer_get_length(out) >= WAITING_MAX)
 			return true;
 		if (!trace_take(t, &worker, &r))
 			return false;
-		frame_add(c, worker, &r);
+		capture_file_add(&c->file, worker, &r);
 		t->left--;
 	}
 	return true;
@@ -430,7 +254,7 @@ static void capture_stopping(struct capture *c)
 static void stall_measure(struct capture *c)
 {
 	const size_t waits = evbuffer_get_length(bufferevent_get_output(c->bev));
-	const uint64_t taken = c->bytes - waits;
+	const uint64_t taken = c->file.bytes - waits;
 
 	c->stalled = waits && taken == c->taken ? c->stalled + 1 : 0;
 	c->taken = taken;
@@ -538,20 +362,21 @@ static bool capture_parse(struct capture *c, const json_t *params, struct rpc_er
 
 	c->size = SIZE_DEFAULT;
 	c->duration_s = DURATION_DEFAULT;
-	c->snaplen = CTL_TRACE_BYTES;
+	c->file.snaplen = CTL_TRACE_BYTES;
 	if (!param_only(params,
 			TRACE_FILTER "size? snaplen? duration_s? expression? program? whose?",
 			err) ||
 	    !trace_filter(t, params, err) ||
 	    !param_uint(params, "size", SIZE_MIN, UINT32_MAX, &c->size, err) ||
 	    !param_uint(params, "duration_s", 1, DURATION_MAX, &c->duration_s, err) ||
-	    !param_uint(params, "snaplen", 1, CTL_TRACE_BYTES, &c->snaplen, err) ||
-	    !param_copy(params, "expression", c->expression, sizeof(c->expression), err) ||
+	    !param_uint(params, "snaplen", 1, CTL_TRACE_BYTES, &c->file.snaplen, err) ||
+	    !param_copy(params, "expression", c->file.expression, sizeof(c->file.expression),
+			err) ||
 	    !program_parse(&t->cmd, params, err))
 		return false;
 	t->cmd.filter.frames = 1;
-	t->cmd.filter.plaintext = c->plaintext;
-	t->cmd.filter.bytes = (uint16_t)c->snaplen;
+	t->cmd.filter.plaintext = c->file.plaintext;
+	t->cmd.filter.bytes = (uint16_t)c->file.snaplen;
 	return true;
 }
 
@@ -580,7 +405,7 @@ static void begin(void *ctx, const json_t *params, struct rpc_later *l, bool pla
 		return;
 	}
 	c->trace = t;
-	c->plaintext = plaintext;
+	c->file.plaintext = plaintext;
 	t->capture = c;
 	c->tick = event_new(t->base, -1, EV_PERSIST, on_tick, c);
 	if (!capture_parse(c, params, &err) || !c->tick || event_add(c->tick, &tv)) {

@@ -10,47 +10,14 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/load.sh
 . "$ROOT/tests/e2e/load.sh"
+# shellcheck source=tests/e2e/captures.sh
+. "$ROOT/tests/e2e/captures.sh"
 STRANGER=10.2.0.77
 
 DEV=$(in_peer ip -o -4 addr show to "$PEER4" | awk '{ print $2 }')
 stranger_gone() { in_peer ip addr del "$STRANGER/24" dev "$DEV"; }
 in_peer ip addr add "$STRANGER/24" dev "$DEV"
 AT_END=stranger_gone
-
-# capture NAME ARGUMENT...: in the background, to $TMP/NAME.pcapng; its process is $CAPTURE.
-capture()
-{
-	start "$TMP/$1.log" "$BUILD/fairlead" --config "$CONFIG" capture --write "$TMP/$1.pcapng" "${@:2}"
-	CAPTURE=$PID
-	await 10 begun "$1" || fail "the capture does not begin: $(cat "$TMP/$1.log")"
-}
-begun() { grep -qs 'capturing' "$TMP/$1.log"; }
-
-# done_with NAME: interrupts it, and waits for the end of the file.
-done_with()
-{
-	kill -INT "$CAPTURE"
-	ended_by "$1" 'its reader wants no more'
-}
-
-# ended_by NAME WHY: the file is whole, and says so.
-ended_by()
-{
-	await 30 ended "$CAPTURE" || fail "$1 does not end: $(cat "$TMP/$1.log")"
-	grep -q "the capture ended: $2" "$TMP/$1.log" || fail "$1 did not end by '$2': $(cat "$TMP/$1.log")"
-	capinfos "$TMP/$1.pcapng" >"$TMP/$1.info" 2>&1 || fail "$1: capinfos: $(cat "$TMP/$1.info")"
-	tshark -r "$TMP/$1.pcapng" >"$TMP/$1.text" 2>"$TMP/$1.errors" || fail "$1: tshark: $(cat "$TMP/$1.errors")"
-	! grep -v 'Running as user' "$TMP/$1.errors" | grep . || fail "$1: tshark says: $(cat "$TMP/$1.errors")"
-}
-
-# frames NAME FILTER FIELD...: of those that tshark's filter takes.
-frames()
-{
-	local field fields=()
-	for field in "${@:3}"; do fields+=(-e "$field"); done
-	tshark -r "$TMP/$1.pcapng" -Y "$2" -T fields "${fields[@]}" 2>/dev/null
-}
-n_frames() { frames "$1" "$2" frame.number | wc -l; }
 
 # A client with a channel to a peer of its own sends it PAYLOAD; a stranger sends UNWANTED to the relayed port.
 cat >"$TMP/client.py" <<'EOF'
@@ -109,7 +76,7 @@ now=$(date +%s) then=$(frames both "$went" frame.time_epoch)
 assert_num "the time of day" $((now - ${then%.*})) -lt 60
 note "a datagram is seen on both sides, a dropped one with its reason"
 
-capture drops --drops=no_permission --snaplen 42 --duration 2
+capture drops --drops=no_permission --snaplen 42 --duration 10
 say 4000 payload2
 unwanted
 ended_by drops duration

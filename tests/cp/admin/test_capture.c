@@ -4,7 +4,8 @@
  * fake dataplane. Pins: what workers are asked; that the answer is followed by a pcapng file whose
  * frames are as they were told, a drop's reason its comment; each way in which it ends, told in the
  * file; a reader that reads nothing leaves frames in the rings and nothing else waits; what was
- * lost is told; one at a time, traces included; wrong parameters.
+ * lost is told; how many frames of a tick are taken; one at a time, traces included; wrong
+ * parameters.
  */
 #include "tests/world/cp_env.h"
 
@@ -433,6 +434,45 @@ static void reader_stops(void **state)
 	assert_non_null(strstr(t.end, "; 7 found no room and are missing;"));
 }
 
+/* So many frames of a worker's as its ring has room for. */
+static uint32_t refill(uint32_t w)
+{
+	uint32_t n = 0;
+
+	while (put(w, 1, TRACE_SENT, 60))
+		n++;
+	return n;
+}
+
+/*
+ * However many frames wait, no more than FRAMES a tick are taken, of which there is one in a turn:
+ * the bound of the rate. Of each worker one more may have been looked at.
+ */
+static void frames_of_a_tick(void **state)
+{
+	enum { FRAMES = 1024, TURNS = 30 };
+	uint32_t most = 0;
+	struct cmd_trace c;
+
+	(void)state;
+	begin("{}");
+	refill(0);
+	refill(1);
+	for (int i = 0; i < TURNS; i++) {
+		uint32_t taken;
+
+		turn();
+		taken = refill(0) + refill(1);
+		assert_true(taken <= FRAMES + 2);
+		if (taken > most)
+			most = taken;
+		told(0, &c);
+		told(1, &c);
+		take(fd);
+	}
+	assert_true(most >= FRAMES);
+}
+
 static void one_at_a_time(void **state)
 {
 	(void)state;
@@ -537,11 +577,11 @@ static void wrong_parameters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(frames_and_comment),  TEST(plaintext),	 TEST(plaintext_unasked),
-		TEST(ends_by_size),	   TEST(ends_by_reader), TEST(ends_by_time),
-		TEST(ends_with_dataplane), TEST(reader_goes),	 TEST(reader_stops),
-		TEST(one_at_a_time),	   TEST(reader_stalls),	 TEST(is_taken_over),
-		TEST(wrong_parameters),
+		TEST(frames_and_comment),  TEST(plaintext),	   TEST(plaintext_unasked),
+		TEST(ends_by_size),	   TEST(ends_by_reader),   TEST(ends_by_time),
+		TEST(ends_with_dataplane), TEST(reader_goes),	   TEST(reader_stops),
+		TEST(one_at_a_time),	   TEST(reader_stalls),	   TEST(is_taken_over),
+		TEST(wrong_parameters),	   TEST(frames_of_a_tick),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* as in main() */
