@@ -9,6 +9,11 @@
  *
  * Memory: what the process's resident pages grew by while the sessions were made, by what they are
  * mapped from: its heap, and the state file.
+ *
+ * Records: with -R each session has two, and the thread that writes them costs CPU time beside the
+ * server's: sessions_per_second is how many one core can begin and end, of both. With -a that has a
+ * floor, and each record must be in the file; clients wait there until the thread has room, so that
+ * it does not matter who runs when.
  */
 #include "stand_in.h"
 
@@ -21,6 +26,7 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -32,9 +38,11 @@
 
 enum {
 	PORTS_PER_RELAY = 65535 - 1024 + 1,
-	SPARE = 4, /* a fourth more ports than sessions, as an operator plans */
+	SESSIONS_MIN = 50000, /* a second of one core, with records, with -a */
+	SPARE = 4,	      /* a fourth more ports than sessions, as an operator plans */
 	CLIENT_PORTS = 60000,
 	NONCE_CAP = 64,
+	ROOM_MIN = 4096,     /* records: of a batch, and of ends that wait (tell.h) */
 	BYTES_FROM = 100000, /* sessions; with fewer most of it would be what is taken anyway */
 	VERIFY_EVERY = 61,   /* of the replies, one in so many has its signature looked at */
 };
@@ -55,7 +63,7 @@ struct credential {
 
 static struct options {
 	uint32_t sessions, users, batch;
-	bool sha256, rest, records;
+	bool sha256, rest, records, judge;
 	const char *dir;
 } opt = { .dir = "/dev/shm", .sessions = 100000, .users = 1, .batch = 64 };
 
@@ -65,7 +73,7 @@ static struct stand_in dp;
 static struct client *clients;
 static struct credential *credentials;
 static double server_ns; /* inside the server, so far */
-static uint64_t replies, records_lost;
+static uint64_t replies, records_lost, records_made;
 
 /* Of this thread's CPU time: what else runs on the machine is not in it. */
 static double now_ns(void)
@@ -74,6 +82,15 @@ static double now_ns(void)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+/* Of all other threads: there is one if there are records. */
+static double others_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec - now_ns();
 }
 
 static void die(const char *what)
@@ -345,6 +362,7 @@ static void server_end(void)
 
 	server_close(&server);
 	records_lost += records_stats(r).ring_full;
+	records_made += records_stats(r).made;
 	records_close(r);
 	server.records = NULL;
 }
@@ -361,6 +379,12 @@ static uint32_t server_sync(void)
 	return sessions;
 }
 
+static void writer_wait(void)
+{
+	while (opt.judge && records_room(server.records) < ROOM_MIN)
+		poll(NULL, 0, 1);
+}
+
 /* All clients take a step. Returns nanoseconds of the server for each. */
 static double run_step(enum step step)
 {
@@ -368,6 +392,7 @@ static double run_step(enum step step)
 
 	replies = 0;
 	for (uint32_t i = 0; i < opt.sessions;) {
+		writer_wait();
 		for (uint32_t j = 0; j < opt.batch && i < opt.sessions; j++)
 			punt(i++, step);
 		do {
@@ -380,10 +405,41 @@ static double run_step(enum step step)
 	return (server_ns - before) / opt.sessions;
 }
 
+/* ---- records ---- */
+
+static uint64_t lines_of_file(void)
+{
+	FILE *f = fopen(conf.records.file, "r");
+	uint64_t n = 0;
+	int c;
+
+	while (f && (c = getc_unlocked(f)) != EOF)
+		n += c == '\n';
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static void records_print(const double ns[STEPS], double writer_ns)
+{
+	const double session_ns = ns[CHALLENGE] + ns[ALLOCATE] + ns[DELETE] + 2 * writer_ns;
+
+	printf("\"records\": %" PRIu64 ", \"records_lost\": %" PRIu64
+	       ", \"record_ns\": %.0f, \"sessions_per_second\": %.0f, ",
+	       records_made, records_lost, writer_ns, 1e9 / session_ns);
+	if (!opt.judge)
+		return;
+	if (records_lost || records_made != 2 * (uint64_t)opt.sessions ||
+	    lines_of_file() != records_made)
+		die("a record of a session's start or end is not in the file");
+	if (1e9 / session_ns < SESSIONS_MIN)
+		die("fewer than 50,000 sessions a second begin and end with records");
+}
+
 static void run(struct auth *auth)
 {
 	uint64_t heap[2], shared[2];
-	double ns[STEPS], open_ms, replay_ns, t;
+	double ns[STEPS], open_ms, replay_ns, t, writer_ns = others_ns();
 
 	stand_in_resident(&heap[0], &shared[0]);
 	server_begin(auth);
@@ -404,6 +460,7 @@ static void run(struct auth *auth)
 	if (table_stats(server.table)->allocs)
 		die("allocations are left over");
 	server_end();
+	writer_ns = records_made ? (others_ns() - writer_ns) / (double)records_made : 0;
 	printf("{\"bench\": \"alloc\", \"sessions\": %u, \"users\": %u, \"credentials\": \"%s\", "
 	       "\"integrity\": \"%s\", \"batch\": %u, ",
 	       opt.sessions, opt.users, opt.rest ? "rest" : "stored",
@@ -414,7 +471,7 @@ static void run(struct auth *auth)
 	printf("\"per_second\": %.0f, \"per_second_challenged\": %.0f, ", 1e9 / ns[ALLOCATE],
 	       1e9 / (ns[CHALLENGE] + ns[ALLOCATE]));
 	if (opt.records)
-		printf("\"records_lost\": %" PRIu64 ", ", records_lost);
+		records_print(ns, writer_ns);
 	printf("\"restart_ms\": %.1f, \"replay_ns\": %.0f", open_ms, replay_ns);
 	if (opt.sessions >= BYTES_FROM)
 		printf(", \"heap_bytes\": %.0f, \"state_bytes\": %.0f",
@@ -425,14 +482,16 @@ static void run(struct auth *auth)
 
 static int usage(void)
 {
-	fputs("Usage: bench_alloc [-n SESSIONS] [-u USERS] [-b BATCH] [-r] [-2] [-R] [-d DIR]\n"
-	      "  -u  users that share the sessions (1)\n"
-	      "  -b  requests a turn, 1 to 256 (64)\n"
-	      "  -r  time-limited credentials instead of stored users\n"
-	      "  -2  SHA-256 (RFC 8489) instead of MD5 and SHA-1\n"
-	      "  -R  records of all allocations go to a file there as well\n"
-	      "  -d  where the state file is (/dev/shm)\n",
-	      stderr);
+	fputs(
+	    "Usage: bench_alloc [-n SESSIONS] [-u USERS] [-b BATCH] [-r] [-2] [-R [-a]] [-d DIR]\n"
+	    "  -u  users that share the sessions (1)\n"
+	    "  -b  requests a turn, 1 to 256 (64)\n"
+	    "  -r  time-limited credentials instead of stored users\n"
+	    "  -2  SHA-256 (RFC 8489) instead of MD5 and SHA-1\n"
+	    "  -R  records of all allocations go to a file there as well\n"
+	    "  -a  fails below 50,000 sessions a second, or if one of their records is missing\n"
+	    "  -d  where the state file is (/dev/shm)\n",
+	    stderr);
 	return 2;
 }
 
@@ -440,7 +499,7 @@ static bool options_read(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "n:u:b:r2Rd:")) != -1) {
+	while ((c = getopt(argc, argv, "n:u:b:r2Rad:")) != -1) {
 		if (c == 'n')
 			opt.sessions = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (c == 'u')
@@ -453,12 +512,15 @@ static bool options_read(int argc, char **argv)
 			opt.sha256 = true;
 		else if (c == 'R')
 			opt.records = true;
+		else if (c == 'a')
+			opt.judge = true;
 		else if (c == 'd')
 			opt.dir = optarg;
 		else
 			return false;
 	}
-	return opt.sessions && opt.users && opt.batch && opt.batch <= 256 && optind == argc;
+	return opt.sessions && opt.users && (opt.records || !opt.judge) && opt.batch &&
+	       opt.batch <= 256 && optind == argc;
 }
 
 int main(int argc, char **argv)

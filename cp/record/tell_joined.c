@@ -67,6 +67,11 @@ static void pair_use(struct record *r, uint64_t to_peer, uint64_t to_client)
 	r->alloc.to_client.bytes = to_client;
 }
 
+static void service_put(struct record *r, const char name[CTL_NAME_MAX])
+{
+	memcpy(r->alloc.service, name, strnlen(name, sizeof(r->alloc.service) - 1));
+}
+
 void tell_joined(struct server *s, uint32_t worker, const struct evt_joined *e)
 {
 	const bool ends = e->what == JOINED_ENDED, anybody = !e->sid.gen;
@@ -74,7 +79,7 @@ void tell_joined(struct server *s, uint32_t worker, const struct evt_joined *e)
 	struct record *r;
 
 	/* Of what waits for the file half is kept for those who have shown who they are. */
-	if (anybody && records_room(s->records) < s->conf->records.queue / 2) {
+	if (anybody && records_room(s->records) <= s->conf->records.queue / 2) {
 		records_miss(s->records);
 		return;
 	}
@@ -85,8 +90,7 @@ void tell_joined(struct server *s, uint32_t worker, const struct evt_joined *e)
 	if (!anybody)
 		tell_owner(s, worker, e->sid, r);
 	else
-		memcpy(r->alloc.service, e->service,
-		       strnlen(e->service, sizeof(r->alloc.service) - 1));
+		service_put(r, e->service);
 	if (ends) {
 		pair_use(r, e->passed[CTL_TO_PEER], e->passed[CTL_TO_CLIENT]);
 		r->reason = tcp_end_desc[e->why].name;

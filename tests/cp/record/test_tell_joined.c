@@ -2,7 +2,8 @@
 /*
  * Records of joined connections: what the dataplane tells of a pair becomes a start and an end with
  * user or service, addresses, bytes and the reason, also when the allocation went first; in between
- * the live table makes updates, once a round. All of a pair have one id, no other pair has.
+ * the live table makes updates, once a round. All of a pair have one id, no other pair has. Clients
+ * of services, who have shown no credentials, have half of what may wait for the file.
  */
 #include "tests/world/gate_env.h"
 
@@ -10,7 +11,11 @@
 #include "cp/record/tell.h"
 #include "cp/session.h"
 
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CLIENT = 3, PEER = 4, GEN = 70 };
 
@@ -252,6 +257,65 @@ static void a_round(void **state)
 	assert_in_range(updates, 2, 3);
 }
 
+/* ---- half of the queue ---- */
+
+static atomic_bool disk_hangs, writer_waits;
+
+/* The thread that writes syncs its file once a second: a disk that hangs. */
+int fdatasync(int fd)
+{
+	(void)fd;
+	while (atomic_load(&disk_hangs)) {
+		atomic_store(&writer_waits, true);
+		poll(NULL, 0, 1);
+	}
+	return 0;
+}
+
+static uint64_t lost(const struct env *e)
+{
+	return records_stats(e->s.records).ring_full;
+}
+
+static void half_is_not_for_strangers(void **state)
+{
+	enum { QUEUE = 64, MANY = 100 };
+	struct env *e = *state;
+	const struct table_alloc *a = env_alloc(e, 1);
+	struct evt_joined stranger = about((struct ctl_sid){ 0 }, JOINED_BEGUN);
+	struct evt_joined known = about(a->sid, JOINED_BEGUN);
+	char dir[] = "/tmp/fl-joined.XXXXXX", err[256];
+	struct config_records to_file = { .queue = QUEUE, .size_mb = 1, .files = 1 };
+	uint64_t before;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(to_file.file, sizeof(to_file.file), "%s/records", dir);
+	records_close(e->s.records);
+	e->conf.records = to_file;
+	e->s.records = records_open(&to_file, err, sizeof(err));
+	assert_non_null(e->s.records);
+	atomic_store(&disk_hangs, true);
+	tell(e, 0, &stranger);
+	for (int ms = 0; !atomic_load(&writer_waits); ms++) {
+		assert_true(ms < 20000);
+		poll(NULL, 0, 1);
+	}
+	before = records_last(e->s.records);
+	for (int i = 0; i < MANY; i++)
+		tell(e, 0, &stranger);
+	assert_int_equal(records_last(e->s.records) - before, QUEUE / 2);
+	assert_int_equal(lost(e), MANY - QUEUE / 2);
+	for (int i = 0; i < MANY; i++)
+		tell(e, a->worker, &known);
+	assert_int_equal(records_last(e->s.records) - before, QUEUE);
+	assert_int_equal(lost(e), 2 * MANY - QUEUE);
+	atomic_store(&disk_hangs, false);
+	records_close(e->s.records);
+	e->s.records = NULL;
+	unlink(to_file.file);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static void what_cannot_be(void **state)
 {
 	struct env *e = *state;
@@ -269,9 +333,14 @@ static void what_cannot_be(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(of_an_allocation), T(whose_allocation_went_first),
-		T(of_a_service),     T(updates_of_the_live_table),
-		T(a_round),	     T(what_cannot_be),
+		T(of_an_allocation),
+		T(whose_allocation_went_first),
+		T(of_a_service),
+		T(updates_of_the_live_table),
+		T(a_round),
+		T(what_cannot_be),
+
+		T(half_is_not_for_strangers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
