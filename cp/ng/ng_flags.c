@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 __attribute__((format(printf, 2, 3))) static bool refuse(struct ng_flags *f, const char *fmt, ...)
 {
@@ -124,7 +125,7 @@ static bool take_word(struct ng_flags *f, const char *key, const struct ng_word 
 		return true;
 	}
 	if (w->of && strcmp(w->of, "codec") == 0)
-		return take_codec_text(f, strncmp(given, "codec", 5) == 0 ? given + 6 : given);
+		return take_codec_text(f, strncasecmp(given, "codec", 5) == 0 ? given + 6 : given);
 	/* "SDES-no-X" is "no-X" of SDES, and that has no such words in its turn. */
 	if (w->of)
 		return take_word(f, w->of, ng_key_find(w->of)->words, given + strlen(w->name) - 1);
@@ -138,12 +139,35 @@ static bool take_word(struct ng_flags *f, const char *key, const struct ng_word 
 	return true;
 }
 
-/* One word or a list of them. */
+/* "force,trickle" is a list of two. They are kept, for what they name is not copied. */
+static const json_t *split(struct ng_flags *f, const json_t *v)
+{
+	const char *given = text(v);
+	json_t *list;
+
+	if (!given || !strchr(given, ','))
+		return v;
+	list = json_array();
+	while (*given) {
+		const size_t n = strcspn(given, ",");
+
+		json_array_append_new(list, json_stringn_nocheck(given, n));
+		given += n + (given[n] == ',');
+	}
+	if (!f->split)
+		f->split = json_array();
+	json_array_append_new(f->split, list);
+	return list;
+}
+
+/* One word, or a list of them. */
 static bool take_words(struct ng_flags *f, const char *key, const struct ng_word *words,
 		       const json_t *v)
 {
-	const size_t n = json_is_array(v) ? json_array_size(v) : 1;
+	size_t n;
 
+	v = split(f, v);
+	n = json_is_array(v) ? json_array_size(v) : 1;
 	for (size_t i = 0; i < n; i++) {
 		const char *given = text(json_is_array(v) ? json_array_get(v, i) : v);
 
@@ -562,5 +586,6 @@ bool ng_flags_read(struct ng_flags *f, const json_t *command, const struct confi
 void ng_flags_free(struct ng_flags *f)
 {
 	json_decref(f->rtpp);
-	f->rtpp = NULL;
+	json_decref(f->split);
+	f->rtpp = f->split = NULL;
 }

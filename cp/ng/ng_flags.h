@@ -158,6 +158,7 @@ struct ng_flags {
 	struct ng_suites sdes_no, sdes_only, sdes_order, sdes_liked;
 	bool sdes_only_given; /* also if none of them is served */
 	json_t *rtpp;	      /* what rtpp-flags say; NULL: not given */
+	json_t *split;	      /* words that came with commas between them, likewise */
 	/* Keys, words and values that are left out, and the first of them. */
 	uint32_t n_unknown;
 	char unknown[CTL_TEXT_MAX];

@@ -110,14 +110,16 @@ static const struct ng_word flag_words[] = {
 	HARMLESS("allow-transcoding"),
 	HARMLESS("no-codec-renegotiation"),
 	HARMLESS("reuse-codecs"),
-	HARMLESS("static-codecs"),
+	HARMLESS("static-codec*"),
 	HARMLESS("reorder-codecs"),
 	HARMLESS("symmetric-codecs"),
 	HARMLESS("asymmetric-codecs"),
-	HARMLESS("allow-asymmetric-codecs"),
-	HARMLESS("allow-no-codec-media"),
+	HARMLESS("allow-asymmetric-codec*"),
+	HARMLESS("allow-no-codec-media*"),
+	HARMLESS("allow-empty-codec-media*"),
 	HARMLESS("generate-RTCP"),
 	HARMLESS("mirror-RTCP"),
+	HARMLESS("RTCP-mirror"),
 	HARMLESS("no-jitter-buffer"),
 	HARMLESS("passthrough"),
 	HARMLESS("no-passthrough"),
@@ -126,16 +128,18 @@ static const struct ng_word flag_words[] = {
 	HARMLESS("audio-player"),
 	HARMLESS("player"),
 	HARMLESS("no-player"),
+	HARMLESS("no-audio-player"),
 	HARMLESS("detect-DTMF"),
 	HARMLESS("inject-DTMF"),
 	/* Of commands and services that are not here. */
 	HARMLESS("all"),
-	HARMLESS("block-short"),
+	HARMLESS("block-short*"),
 	HARMLESS("from-tags-*"),
 	HARMLESS("bidirectional"),
 	HARMLESS("inactive"),
 	HARMLESS("unsubscribe"),
 	HARMLESS("mix"),
+	HARMLESS("mixed"),
 	HARMLESS("SIPREC"),
 	HARMLESS("pause"),
 	HARMLESS("no-redis-update"),
@@ -144,6 +148,7 @@ static const struct ng_word flag_words[] = {
 	HARMLESS("discard-recording"),
 	HARMLESS("exclude-recording"),
 	HARMLESS("skip-recording-db"),
+	HARMLESS("skip-recording-database"),
 	HARMLESS("recording-vsc"),
 	HARMLESS("recording-announcement"),
 	/* What would be sent is to be blocked, not what comes. */
@@ -182,7 +187,8 @@ static const struct ng_word ice_words[] = {
 	SDP("ice2", NG_SDP_ICE2),
 	/* Candidates of the other side that would leave us out are never passed on. */
 	SERVED("force-relay", NG_ICE_DEFAULT),
-	HARMLESS("lite-*"), /* we always are */
+	HARMLESS("lite*"), /* we always are */
+	HARMLESS("no-lite"),
 	END,
 };
 
@@ -223,10 +229,6 @@ static const struct ng_word sdes_words[] = {
 	SRTP("unencrypted-srtcp", NG_SDES_CLEAR_RTCP),
 	SRTP_TAKES("encrypted-srtp", NG_SDES_CLEAR_RTP),
 	SRTP_TAKES("encrypted-srtcp", NG_SDES_CLEAR_RTCP),
-	SRTP("UNENCRYPTED-SRTP", NG_SDES_CLEAR_RTP),
-	SRTP("UNENCRYPTED-SRTCP", NG_SDES_CLEAR_RTCP),
-	SRTP_TAKES("ENCRYPTED-SRTP", NG_SDES_CLEAR_RTP),
-	SRTP_TAKES("ENCRYPTED-SRTCP", NG_SDES_CLEAR_RTCP),
 	SRTP("prefer", NG_SDES_PREFER),
 	SRTP("priority", NG_SDES_PREFER),
 	/* Keys end with "=" as RFC 4568 has it, those that are the same go on, and what is not
@@ -235,8 +237,6 @@ static const struct ng_word sdes_words[] = {
 	HARMLESS("static"),
 	HARMLESS("unauthenticated-srtp"),
 	HARMLESS("authenticated-srtp"),
-	HARMLESS("UNAUTHENTICATED-SRTP"),
-	HARMLESS("AUTHENTICATED-SRTP"),
 	END,
 };
 
@@ -285,9 +285,7 @@ static const struct ng_word traffic_words[] = {
 static const struct ng_word echo_words[] = {
 	SERVED("blackhole", NG_DROP),
 	SERVED("sinkhole", NG_DROP),
-	REFUSED("forward"),
-	REFUSED("backwards"),
-	REFUSED("both"),
+	REFUSED("*"),
 	END,
 };
 
@@ -318,7 +316,6 @@ static const struct ng_word trigger_words[] = { HARMLESS("off"), REFUSED("*"), E
 const struct ng_key ng_keys[] = {
 	KEY_HARMLESS("command", "its name"),
 	KEY_SERVED("call-id", CALL, "text"),
-	KEY_SERVED("call-ID", CALL, "the same"),
 	KEY_SERVED("from-tag", FROM, "text"),
 	KEY_SERVED("to-tag", TO, "text"),
 	KEY_SERVED("sdp", SDP, "text"),
@@ -335,9 +332,7 @@ const struct ng_key ng_keys[] = {
 	KEY_SERVED("media-address", ADDRESS, "what SDP shows in place of our address"),
 	KEY_SERVED("TOS", TOS, "DSCP of packets to both sides, as the byte it is part of"),
 	KEY_SERVED("sip-code", CODE, "of the response that an answer came with"),
-	KEY_SERVED("SIP-code", CODE, "the same"),
 	KEY_SERVED("sip-response-code", CODE, "the same"),
-	KEY_SERVED("SIP-response-code", CODE, "the same"),
 	KEY_SERVED("via-branch", BRANCH, "text: tells branches of a call apart"),
 	KEY_SERVED("delete-delay", DELAY, "seconds; 0: at once; without it `gateway.delete-delay`"),
 	KEY_SERVED(
@@ -346,6 +341,7 @@ const struct ng_key ng_keys[] = {
 	    "`accept` keeps; "
 	    "`consume` has no effect; `transcode` and `set` keep one that is offered, another "
 	    "is refused"),
+	KEY_SERVED("codecs", CODEC, "the same"),
 	KEY_SERVED("codec-*", CODEC_OP, "a codec, or a list, of one of these"),
 	KEY_SERVED("sdp-media-remove", REMOVE, "kinds of media: their m-lines get port 0"),
 	KEY_SERVED("extmap", EXTMAP,
@@ -373,11 +369,13 @@ const struct ng_key ng_keys[] = {
 	KEY_OF_WORDS("OSRTP", osrtp_words),
 	KEY_OF_WORDS("bundle", bundle_words),
 	KEY_OF_WORDS("T.38", t38_words),
+	KEY_OF_WORDS("T38", t38_words),
 	KEY_OF_WORDS("record-call", record_words),
 	KEY_OF_WORDS("drop-traffic", traffic_words),
 	KEY_OF_WORDS("media-echo", echo_words),
 	KEY_OF_WORDS("DTMF-security", security_words),
 	KEY_OF_WORDS("DTMF-security-trigger", trigger_words),
+	KEY_OF_WORDS("DTMF-security-trigger-end", trigger_words),
 	KEY_HARMLESS("DTLS-fingerprint", "a hash"),
 	KEY_HARMLESS("ICE-lite", "any: it always is"),
 	KEY_HARMLESS("set-label", "of commands that are not here"),
@@ -413,40 +411,55 @@ const struct ng_key ng_keys[] = {
 	KEY_HARMLESS("code", "a digit"),
 	KEY_HARMLESS("volume", "a number"),
 	KEY_HARMLESS("frequency", "a number"),
+	KEY_HARMLESS("frequencies", "numbers"),
 	KEY_HARMLESS("instance", "any"),
 	KEY_HARMLESS("T.38-version", "a number"),
+	KEY_HARMLESS("T38-version", "a number"),
+	KEY_HARMLESS("generate-RTCP", "`on`, `off`"),
+	KEY_HARMLESS("passthrough", "`on`, `off`"),
+	KEY_HARMLESS("passthru", "the same"),
 	KEY_HARMLESS("ptime", "milliseconds"),
 	KEY_HARMLESS("ptime-reverse", "milliseconds"),
+	KEY_HARMLESS("reverse-ptime", "the same"),
 	KEY_HARMLESS("repacketize", "milliseconds"),
 	KEY_HARMLESS("delay-buffer", "milliseconds"),
 	KEY_HARMLESS("audio-player", "`off` and others"),
+	KEY_HARMLESS("player", "the same"),
 	KEY_HARMLESS("moh", "a dictionary"),
 	KEY_HARMLESS("recording-*", "of a recording"),
 	KEY_HARMLESS("output-*", "of a recording"),
 	KEY_HARMLESS("vsc-*", "of a recording"),
 	KEY_HARMLESS("DTMF-delay", "milliseconds"),
-	KEY_HARMLESS("DTMF-log-dest", "an address"),
+	KEY_HARMLESS("DTMF-log-dest*", "an address"),
 	KEY_HARMLESS("trigger*", "of `DTMF-security-trigger`"),
+	KEY_HARMLESS("end-trigger*", "the same"),
 	KEY_HARMLESS("xmlrpc-callback", "an address"),
 	KEY_HARMLESS("template", "a name"),
 	KEY_HARMLESS("alias-key", "any"),
 	{ NULL, NG_HARMLESS, NG_TAKE_NONE, NULL, NULL },
 };
 
-static char hyphen(char c)
+/* rtpengine has most names in both cases, and scripts have them as their writers like. */
+static char plain(char c)
 {
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c - 'A' + 'a');
 	return c == ' ' || c == '_' ? '-' : c;
 }
 
 static bool name_is(const char *given, const char *name)
 {
+	char last = '-';
+
 	for (; *given && *name; given++, name++) {
 		if (*name == '*')
 			return true;
-		if (hyphen(*given) != hyphen(*name))
+		if (plain(*given) != plain(*name))
 			return false;
+		last = *name;
 	}
-	return *given == *name;
+	/* What follows a word may be nothing, what follows its hyphen may not. */
+	return *given == *name || (*name == '*' && last != '-' && last != ':');
 }
 
 const struct ng_key *ng_key_find(const char *given)

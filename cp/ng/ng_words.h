@@ -76,7 +76,10 @@ struct ng_key {
 /* Up to one without a name. */
 extern const struct ng_key ng_keys[];
 
-/* As rtpengine has it a space is a hyphen, and an underscore as well. NULL: there is none. */
+/*
+ * As rtpengine has it a space is a hyphen, and an underscore as well; letters are of either case.
+ * NULL: there is none.
+ */
 const struct ng_key *ng_key_find(const char *given);
 const struct ng_word *ng_word_find(const struct ng_word *words, const char *given);
 

@@ -238,6 +238,39 @@ static void words_give_and_take(void **state)
 	json_decref(v);
 }
 
+/* As scripts for rtpengine have them: in either case, and several by commas. */
+static void words_as_scripts_have_them(void **state)
+{
+	json_t *v =
+	    json_pack("{s:s,s:s,s:s,s:[s,s],s:s}", "BUNDLE", "Accept", "ice", "force,trickle",
+		      "RTCP-mux", "offer,require,", "flags", "sip-source-address",
+		      "Codec-strip-PCMA", "SDES", "only-AES_CM_128_HMAC_SHA1_80,nonew");
+
+	(void)state;
+	ng_flags_free(&f);
+	assert_true(ng_flags_read(&f, v, &conf));
+	assert_int_equal(f.n_unknown, 0);
+	assert_int_equal(f.sdp_flags, NG_SDP_ACCEPT | NG_SDP_TRICKLE);
+	assert_int_equal(f.flags, NG_ICE_FORCE | NG_MUX_OFFER | NG_MUX_REQUIRE | NG_SIP_SOURCE);
+	assert_int_equal(f.srtp, NG_SDES_NONEW);
+	assert_int_equal(f.sdes_only.n, 1);
+	assert_int_equal(f.n_codec, 1);
+	assert_string_equal(f.codec[0].name, "PCMA");
+	json_decref(v);
+	/* Of a list each is one word, as of a dictionary of codecs. */
+	assert_true(reads_word("ICE", "force,trickle"));
+	assert_int_equal(f.n_unknown, 1);
+	assert_true(reads("ICE", json_string(",")));
+	assert_int_equal(f.n_unknown, 1);
+	/* What is behind a word may be nothing, but not what is behind its hyphen. */
+	assert_true(reads("trigger", json_string("1")) && !f.n_unknown);
+	assert_true(reads_word("flags", "block-short") && !f.n_unknown);
+	assert_true(reads_word("SDES", "only-") && f.n_unknown);
+	assert_false(reads("media-echo", json_string("sinkhole,FWD")));
+	assert_non_null(strstr(f.err, "FWD"));
+	ng_flags_free(&f);
+}
+
 enum outcome { GOOD, LEFT_OUT, BAD };
 
 static void values(void **state)
@@ -405,6 +438,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_is_unknown_is_counted_and_left_out),
 		cmocka_unit_test(words_give_and_take),
 		cmocka_unit_test(words_that_are_others),
+		cmocka_unit_test(words_as_scripts_have_them),
 		cmocka_unit_test(values),
 		cmocka_unit_test(realms_by_either_name),
 		cmocka_unit_test(rtpp_flags_become_keys_and_flags),
