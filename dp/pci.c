@@ -120,7 +120,11 @@ static bool vfio_obstacle(const char *root, const char *device, char *why, size_
 	if (error == EBUSY)
 		snprintf(why, len, "is used by another process (fuser -v /dev/vfio/%s)", group);
 	else
-		snprintf(why, len, "cannot be had: /dev/vfio/%s: %s", group, strerror(error));
+		snprintf(
+		    why, len,
+		    "cannot be had: /dev/vfio/%s: %s (a container is given it: --device /dev/vfio; "
+		    "who runs fairlead-dp must be allowed to open it)",
+		    group, strerror(error));
 	return true;
 }
 

@@ -308,7 +308,10 @@ static bool port_configure(struct dplane *dp, struct port *p, const struct confi
 	uint32_t mtu_max;
 
 	if (r < 0)
-		return port_fail(dp, p->idx, "device", "tells nothing of itself", r, err, errlen);
+		return port_fail(
+		    dp, p->idx, "device",
+		    "tells nothing of itself (another version of driver or firmware may)", r, err,
+		    errlen);
 	if (info.max_rx_queues == 0 || info.max_tx_queues == 0)
 		return port_fail(dp, p->idx, "device",
 				 "has no queue to receive, or to send by: give it one where "
@@ -384,7 +387,9 @@ static bool port_descriptors(const struct dplane *dp, struct port *p, const stru
 	p->tx_desc = d->tx_desc;
 	r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &p->rx_desc, &p->tx_desc);
 	if (r < 0)
-		return port_fail(dp, p->idx, "device", "does not say how many descriptors it takes",
+		return port_fail(dp, p->idx, "device",
+				 "does not say how many descriptors it takes (another version of "
+				 "driver or firmware may)",
 				 r, err, errlen);
 	p->chain_max = RTE_MIN(p->chain_max, p->tx_desc / RING_SHARE);
 	p->tx_ring = p->tx_desc / d->n_ports;
@@ -419,10 +424,13 @@ static bool port_queues(struct dplane *dp, struct port *p, char *err, size_t err
 	if (has_driver(p, "net_af_xdp"))
 		for (uint16_t q = 0; q < p->rx_queues; q++)
 			if (!pool_is_dense(dp->worker[q]->pool))
-				return port_fail(dp, p->idx, "device",
-						 "AF_XDP needs packet buffers side by side, which "
-						 "they are not beside a PCI device",
-						 0, err, errlen);
+				return port_fail(
+				    dp, p->idx, "device",
+				    "AF_XDP needs packet buffers side by side, which "
+				    "they are not beside a device that sees physical "
+				    "addresses: bind that to vfio-pci behind an IOMMU, "
+				    "or make this port net_af_packet",
+				    0, err, errlen);
 	r = numa_queues(dp, p);
 	return r >= 0 || queues_fail(dp, p, r, err, errlen);
 }

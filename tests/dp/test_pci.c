@@ -186,7 +186,8 @@ static void one_whose_group_has_no_file(void **state)
 {
 	(void)state;
 	make_device(NIC, "vfio-pci", "0x020000\n", 1);
-	expect("cannot be had: /dev/vfio/7: No such file or directory");
+	expect("cannot be had: /dev/vfio/7: No such file or directory (a container is given it: "
+	       "--device /dev/vfio; who runs fairlead-dp must be allowed to open it)");
 }
 
 static void one_of_uio(void **state)

@@ -65,6 +65,8 @@ does_without()
 # ---- drivers ----
 
 device="ports[1].device (core, net_null1):"
+refuses_without info=5 "$device tells nothing of itself (another version of driver or firmware may): Input/output error"
+refuses_without adjust=22 "$device does not say how many descriptors it takes (another version of driver or firmware may): Invalid argument"
 refuses_without configure=5 "$device refuses its configuration (another version of driver or firmware may take it): Input/output error"
 refuses_without rx-queues=0 "$device has no queue to receive, or to send by: give it one where it is made: the hypervisor, or the PF of a VF"
 refuses_without tx-queues=0 "$device has no queue to receive, or to send by: give it one where it is made: the hypervisor, or the PF of a VF"
@@ -99,6 +101,7 @@ refuses_without tasks=13 "/proc/self/task cannot be read, so privileges cannot b
 TWO+='; s/net_null1/net_af_xdp1,iface=lo/'
 device="ports[1].device (core, net_af_xdp1,iface=lo):"
 refuses_without xdp=97 "$device the kernel has no AF_XDP (Linux 5.4 with CONFIG_XDP_SOCKETS); another driver does without"
+refuses_without apart=1 "$device AF_XDP needs packet buffers side by side, which they are not beside a device that sees physical addresses: bind that to vfio-pci behind an IOMMU, or make this port net_af_packet"
 refuses_without xdp=1 "$device CAP_NET_RAW is missing, without which the kernel gives no AF_XDP"
 for cap in net_admin ipc_lock; do
 	config "$TWO"

@@ -5,11 +5,13 @@
  * library. FAIRLEAD_REFUSE says what, as in "port=1,configure=5,rx-queues=1":
  *
  *   port=N          the ethdev that refuses (0); others do all
- *   configure, mtu, rx-queue, tx-queue, start, mac, multicast, promiscuous = ERRNO
+ *   info, configure, adjust, mtu, rx-queue, tx-queue, start, mac, multicast, promiscuous = ERRNO;
+ *                   adjust is of its numbers of descriptors
  *   offloads=ERRNO  it offers checksums, and refuses a configuration with any of them, or RSS
  *   rules=N         it takes N rules and no more
  *   rx-queues, tx-queues, max-desc, min-desc, max-mtu = N, of what it says of itself
  *   down=1          its link
+ *   apart=1         packet buffers are not side by side, as where addresses are physical
  *   memfd, tasks, xdp = ERRNO of the kernel: memory to share, /proc/self/task, sockets of AF_XDP
  *
  * When DPDK is cleaned up it says which devices nobody has closed, and which rules nobody has taken
@@ -21,6 +23,7 @@
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_flow.h>
+#include <rte_mempool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,8 +69,9 @@ static void limit(uint16_t *field, const char *key)
 
 int rte_eth_dev_info_get(uint16_t port, struct rte_eth_dev_info *info)
 {
-	int r = NEXT(rte_eth_dev_info_get)(port, info);
+	int r = refusal(port, "info");
 
+	r = r ? -r : NEXT(rte_eth_dev_info_get)(port, info);
 	if (r < 0 || !is_mine(port))
 		return r;
 	limit(&info->max_rx_queues, "rx-queues");
@@ -92,6 +96,13 @@ int rte_eth_dev_configure(uint16_t port, uint16_t rx, uint16_t tx, const struct 
 	if (r == 0 && much)
 		r = refusal(port, "offloads");
 	return r ? -r : NEXT(rte_eth_dev_configure)(port, rx, tx, c);
+}
+
+int rte_eth_dev_adjust_nb_rx_tx_desc(uint16_t port, uint16_t *rx, uint16_t *tx)
+{
+	int r = refusal(port, "adjust");
+
+	return r ? -r : NEXT(rte_eth_dev_adjust_nb_rx_tx_desc)(port, rx, tx);
 }
 
 int rte_eth_dev_set_mtu(uint16_t port, uint16_t mtu)
@@ -171,6 +182,15 @@ int rte_eth_link_get_nowait(uint16_t port, struct rte_eth_link *link)
 	if (is_mine(port) && value("down") > 0)
 		link->link_status = RTE_ETH_LINK_DOWN;
 	return r;
+}
+
+/* Who makes a pool asks for the parts of an object, too; who looks how far its objects lie apart
+ * does not. */
+uint32_t rte_mempool_calc_obj_size(uint32_t size, uint32_t flags, struct rte_mempool_objsz *parts)
+{
+	uint32_t n = NEXT(rte_mempool_calc_obj_size)(size, flags, parts);
+
+	return !parts && value("apart") > 0 ? n / 2 : n;
 }
 
 /* ---- rules ---- */
