@@ -24,6 +24,7 @@ struct source_command;
 struct source_addr {
 	struct sock_addr addr;
 	uint64_t stream; /* number of its connection; 0: UDP */
+	uint16_t sid;	 /* by which stream of it, if it is of SCTP */
 };
 
 enum source_verdict {

@@ -43,7 +43,7 @@ void mg_send(struct mg *m, const struct source_addr *to, const char *p, size_t l
 	if (!to->stream)
 		datagram_send(m->udp, &to->addr, p, len);
 	else if (to->stream && to->stream == mg_stream_number(m))
-		mg_stream_send(m, p, len);
+		mg_stream_send(m, to->sid, p, len);
 }
 
 bool mg_by_stream(const struct mg *m)

@@ -298,8 +298,8 @@ void mg_stream_close(struct mg *m);
 void mg_stream_end(struct mg *m, const char *why);
 /* It is no more. */
 void mg_stream_gone(struct mg *m, const char *why);
-/* What is sent before it stands goes then. */
-void mg_stream_send(struct mg *m, const char *p, size_t len);
+/* What is sent before it stands goes then. sid: by that stream, if it is of SCTP and has it. */
+void mg_stream_send(struct mg *m, uint16_t sid, const char *p, size_t len);
 /* Not the same for any two; 0: there is none. */
 uint64_t mg_stream_number(const struct mg *m);
 
@@ -319,8 +319,8 @@ struct mg_sctp *mg_sctp_open(struct mg *m, uint64_t number);
 void mg_sctp_close(struct mg_sctp *s);
 /* Soon, by mg_stream_gone(). */
 void mg_sctp_end(struct mg_sctp *s, const char *why);
-/* False: more is waiting than there is room for. */
-bool mg_sctp_send(struct mg_sctp *s, const char *p, size_t len);
+/* By that stream, else by the first. False: more is waiting than there is room for. */
+bool mg_sctp_send(struct mg_sctp *s, uint16_t sid, const char *p, size_t len);
 
 /* ---- mg_assoc.c ---- */
 

@@ -31,9 +31,9 @@ struct mg_sctp {
 	int fd;
 	struct event *in, *out, *over; /* out: while it connects, or does not take what is sent */
 	bool connected;
-	const char *why;	/* it ends; NULL: it goes on */
-	uint16_t stream, n_out; /* of the message that is being taken; how many we have */
-	size_t queued;		/* bytes */
+	const char *why;		      /* it ends; NULL: it goes on */
+	uint16_t n_out;			      /* streams that we have */
+	size_t queued;			      /* bytes */
 	struct message *queue, **last_queued; /* of what is to be sent */
 	size_t len;			      /* of the message that is coming */
 	char message[H248_MESSAGE_MAX];
@@ -110,20 +110,21 @@ static void queue_send(struct mg_sctp *s)
 		event_add(s->out, NULL);
 }
 
-bool mg_sctp_send(struct mg_sctp *s, const char *p, size_t len)
+bool mg_sctp_send(struct mg_sctp *s, uint16_t sid, const char *p, size_t len)
 {
+	const uint16_t stream = sid < s->n_out ? sid : 0;
 	struct message *q;
 
 	if (s->why)
 		return true; /* it is lost, as on the way */
-	if (s->connected && !s->queue && message_send(s, p, len, s->stream))
+	if (s->connected && !s->queue && message_send(s, p, len, stream))
 		return true;
 	if (s->why)
 		return true;
 	q = s->queued + len <= OUTPUT_MAX ? malloc(sizeof(*q) + len) : NULL;
 	if (!q)
 		return false;
-	*q = (struct message){ .len = len, .stream = s->stream };
+	*q = (struct message){ .len = len, .stream = stream };
 	memcpy(q->text, p, len);
 	*s->last_queued = q;
 	s->last_queued = &q->next;
@@ -169,7 +170,7 @@ static uint16_t stream_of(struct msghdr *h)
 /* A message that is whole is taken. False: there is none, or it ended. */
 static bool take(struct mg_sctp *s)
 {
-	const struct source_addr from = { *mg_controller(s->m), s->number };
+	struct source_addr from = { .addr = *mg_controller(s->m), .stream = s->number };
 	char control[CMSG_SPACE(sizeof(struct sctp_rcvinfo))];
 	struct iovec v = { s->message + s->len, sizeof(s->message) - s->len };
 	struct msghdr h = { .msg_iov = &v,
@@ -197,7 +198,7 @@ static bool take(struct mg_sctp *s)
 	}
 	len = s->len;
 	s->len = 0;
-	s->stream = stream_of(&h) < s->n_out ? stream_of(&h) : 0;
+	from.sid = stream_of(&h);
 	mg_take(s->m, &from, s->message, len);
 	return true;
 }
@@ -215,8 +216,6 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 		if (!take(s))
 			break;
 	}
-	if (mg_stream_number(m) == number)
-		s->stream = 0;
 }
 
 /* ---- its beginning ---- */

@@ -40,7 +40,7 @@ static const struct config_gateway *conf(const struct mg *m)
 static bool take_packet(struct mg_stream *s)
 {
 	struct evbuffer *in = bufferevent_get_input(s->bev);
-	const struct source_addr from = { *mg_controller(s->m), s->number };
+	const struct source_addr from = { .addr = *mg_controller(s->m), .stream = s->number };
 	struct tpkt_head h;
 	size_t len;
 
@@ -173,7 +173,7 @@ uint64_t mg_stream_number(const struct mg *m)
 
 /* ---- what goes ---- */
 
-void mg_stream_send(struct mg *m, const char *p, size_t len)
+void mg_stream_send(struct mg *m, uint16_t sid, const char *p, size_t len)
 {
 	const struct tpkt_head h = tpkt_make(len);
 	struct mg_stream *s = m->stream;
@@ -181,7 +181,7 @@ void mg_stream_send(struct mg *m, const char *p, size_t len)
 	if (!s || s->over)
 		return;
 	if (s->sctp) {
-		if (!mg_sctp_send(s->sctp, p, len))
+		if (!mg_sctp_send(s->sctp, sid, p, len))
 			mg_stream_end(m, "does not read what it is sent");
 		return;
 	}

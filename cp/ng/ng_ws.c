@@ -246,7 +246,7 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 		return;
 	}
 	c->ws = w;
-	c->from = (struct source_addr){ from, ++w->ng->last_websocket };
+	c->from = (struct source_addr){ .addr = from, .stream = ++w->ng->last_websocket };
 	c->self = local_of(fd);
 	room_enter(&w->clients, &c->place, c, from.ip.b, sizeof(from.ip.b));
 	w->ng->stats.websockets = w->clients.n;

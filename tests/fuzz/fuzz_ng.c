@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void say(struct ng_world *w, const void *p, size_t len)
 {
 	static char text[NG_MESSAGE_MAX];
-	struct source_addr from = { addr("127.0.0.1", 9), 0 };
+	struct source_addr from = { .addr = addr("127.0.0.1", 9) };
 	int n = snprintf(text, sizeof(text), "%u ", ++w->cookie);
 
 	if (len > sizeof(text) - (size_t)n)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/sctp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -219,6 +220,34 @@ static void test_streams(void **state)
 	assert_int_equal(sent.snd_sid, 0);
 }
 
+/* So does one that waits for counters, though requests come by others meanwhile. */
+static void test_counters(void **state)
+{
+	char ask[256];
+
+	(void)state;
+	say(1, "MEGACO/3 [127.0.0.1] Transaction = 20 { Context = $ { Add = ip/$ { Media { Local { "
+	       "\nv=0\nc=IN IP4 $\nm=audio $ RTP/AVP -\n} } } } }");
+	assert_true(hear());
+	has("Reply = 20 {");
+	assert_non_null(strstr(text, "Context = "));
+	snprintf(ask, sizeof(ask),
+		 "MEGACO/3 [127.0.0.1] Transaction = 21 { Context = %u { AuditValue = * { Audit { "
+		 "Statistics } } } }",
+		 (unsigned)strtoul(strstr(text, "Context = ") + strlen("Context = "), NULL, 10));
+	w.mute = true; /* the dataplane's answer is not there yet */
+	say(3, ask);
+	say(2, AUDIT("22"));
+	assert_true(hear());
+	has("Reply = 22 {");
+	assert_int_equal(sent.snd_sid, 2);
+	for (int i = 0; i < 10; i++)
+		mg_pass(&w, 1000);
+	assert_true(hear());
+	has("Reply = 21 {");
+	assert_int_equal(sent.snd_sid, 3);
+}
+
 /* Once more, also by another stream, it is the same transaction. */
 static void test_once(void **state)
 {
@@ -347,9 +376,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define SERVED(t) cmocka_unit_test_setup_teardown(t, served, end)
-		SERVED(test_streams), SERVED(test_once),	  SERVED(test_pieces),
-		SERVED(test_length),  SERVED(test_does_not_read), SERVED(test_waits),
-		SERVED(test_closes),  SERVED(test_none),
+		SERVED(test_streams), SERVED(test_counters), SERVED(test_once),
+		SERVED(test_pieces),  SERVED(test_length),   SERVED(test_does_not_read),
+		SERVED(test_waits),   SERVED(test_closes),   SERVED(test_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

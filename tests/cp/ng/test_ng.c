@@ -508,7 +508,8 @@ static void a_source_has_a_rate(void **state)
 {
 	struct siphash_key key = { { 1, 2 } };
 	struct sources *t = sources_open(10, NG_KEPT_MS, &key);
-	struct source_addr a = { addr("203.0.113.1", 1), 0 }, b = { addr("203.0.113.2", 1), 0 };
+	struct source_addr a = { .addr = addr("203.0.113.1", 1) },
+			   b = { .addr = addr("203.0.113.2", 1) };
 	uint64_t now = 5000;
 	struct source_command *p;
 	const void *kept;
@@ -549,7 +550,7 @@ static void sources_and_answers_are_bounded(void **state)
 {
 	struct siphash_key key = { { 1, 2 } };
 	struct sources *t = sources_open(0, NG_KEPT_MS, &key);
-	struct source_addr from = { addr("203.0.113.1", 1), 0 };
+	struct source_addr from = { .addr = addr("203.0.113.1", 1) };
 	struct source_command *p;
 	const void *kept;
 	char cookie[16];
@@ -574,7 +575,7 @@ static void sources_and_answers_are_bounded(void **state)
 static enum source_verdict ask_of(struct sources *t, uint32_t source, const char *cookie,
 				  uint64_t now, bool answered)
 {
-	struct source_addr from = { addr("203.0.113.1", 1), 0 };
+	struct source_addr from = { .addr = addr("203.0.113.1", 1) };
 	enum source_verdict v;
 	struct source_command *p;
 	const void *kept;
