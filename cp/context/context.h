@@ -64,7 +64,7 @@ struct context_term {
 	uint8_t sha256[32];		/* of the remote's certificate */
 	char tag[CONTEXT_TAG_MAX];	/* the controller's name of whose it is; "": none */
 	uint8_t note[CONTEXT_NOTE_MAX]; /* the controller's own */
-	uint8_t pair;	/* 1: it has the port above as well, though it is no RTP any more */
+	uint8_t pair;	/* 1: it has the port above as well, though it is no RTP now */
 	uint8_t pad[3]; /* 0 */
 	uint8_t keep[CONTEXT_KEEP_MAX]; /* the controller's own, too */
 };

@@ -31,6 +31,7 @@ struct term_spec {
 	 */
 	bool begin;
 	bool restart; /* ICE: new ufrag and pwd (RFC 8445 9) */
+	bool pair;    /* a new local address: an even port and the one above, for it may be RTP */
 	bool urgent;  /* of an urgent call: gateway.urgent-ports are for these; not kept */
 	char tag[CONTEXT_TAG_MAX];
 	/* Anything the controller wants to find again in it. */

@@ -128,6 +128,12 @@ static uint32_t spec_ports(const struct term_spec *w)
 	return w->term.flags & TERM_RTP ? 2 : 1;
 }
 
+/* And those of a new local address. */
+static uint32_t spec_ports_new(const struct term_spec *w)
+{
+	return w->pair ? 2 : spec_ports(w);
+}
+
 /* And that it has: a pair is kept, for it may be RTP again (T.38 and back). */
 static uint32_t term_ports(const struct context_term *m)
 {
@@ -214,7 +220,7 @@ static bool relay_has(const struct gateway *g, uint16_t relay, const struct term
 	const struct config_relay *r = &g->conf->relay[relay];
 
 	return !r->gone && r->realm_index == w->realm && ip_is_v4(&r->addr) != w->v6 &&
-	       w->port >= r->port_min && w->port + spec_ports(w) - 1 <= r->port_max;
+	       w->port >= r->port_min && w->port + spec_ports_new(w) - 1 <= r->port_max;
 }
 
 uint64_t term_workers(const struct gateway *g, const struct term_spec *w)
@@ -251,7 +257,7 @@ static bool local_fixed(struct gateway *g, const struct term_spec *w, uint32_t w
 		if (!w->urgent && ports_is_withheld(g->s->ports, i, w->port))
 			return gate_withhold(f, "port %u of realm %s is kept for urgent calls",
 					     w->port, c->realm[w->realm].name);
-		if (claim(g, i, w->port, spec_ports(w))) {
+		if (claim(g, i, w->port, spec_ports_new(w))) {
 			*local = (struct ctl_relay){ i, be16_make(w->port) };
 			return true;
 		}
@@ -267,7 +273,7 @@ static bool local_fixed(struct gateway *g, const struct term_spec *w, uint32_t w
 static bool local_take(struct gateway *g, const struct term_spec *w, bool had, uint32_t worker,
 		       struct ctl_relay *local, struct gate_fail *f)
 {
-	enum ports_want want = w->term.flags & TERM_RTP ? PORTS_PAIR : PORTS_ANY;
+	enum ports_want want = spec_ports_new(w) == 2 ? PORTS_PAIR : PORTS_ANY;
 
 	/* Allocations' ports as well, of which a realm's relay may have some. */
 	if (adopt_waits(g->s, worker))
@@ -390,7 +396,7 @@ bool term_make(struct gateway *g, struct context_term *m, const struct term_spec
 	if (!stays &&
 	    !local_take(g, w, term_is(m) && w->port == be16_get(local.port), worker, &local, f))
 		return false;
-	m->pair = stays && term_ports(m) > spec_ports(w);
+	m->pair = (stays ? term_ports(m) : spec_ports_new(w)) > spec_ports(w);
 	m->term = w->term;
 	m->term.local = local;
 	m->term.attempt = old.term.attempt;

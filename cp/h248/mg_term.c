@@ -421,6 +421,8 @@ static void settle_media(struct mg_want *w)
 	else if (w->keep.any_port && addr_given(&t->remote[0]))
 		flags |= TERM_LATCH_ADDR;
 	t->flags = flags;
+	/* RTCP may come back later, by the port above; one that the controller names may be odd. */
+	w->spec.pair = w->keep.rtp && !(w->spec.port & 1);
 	if (!dtls)
 		term_dtls_clear(t);
 	w->spec.begin &= w->keep.latched;

@@ -396,6 +396,38 @@ static void test_gm(void **state)
 	}
 }
 
+/* RTCP that is off comes back: the port above RTP's is kept for it. */
+static void test_rtcp_off(void **state)
+{
+	struct mg_world *w = *state;
+
+	for (int i = 0; i < 16; i++) { /* ports are drawn at random */
+		const struct ctl_term *t;
+		char name[MG_NAME_MAX];
+		struct be16 port;
+		uint32_t n;
+
+		mg_askf(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { LocalControl { "
+			   "Mode = SendReceive, rtcph/rsb = OFF }, Local {\nc=IN IP4 $\nm=audio $ "
+			   "RTP/AVP -\n} } } } }");
+		assert_null(strstr(w->in, "Error"));
+		mg_added(w, 0, name);
+		n = mg_number(w);
+		t = &mg_context_find(w->mg, n)->term[0].term;
+		port = t->local.port;
+		assert_int_equal(t->flags & TERM_RTP, 0);
+		for (int on = 1; on >= 0; on--) {
+			mg_askf(w,
+				"Context = %u { Modify = %s { Media { LocalControl { Mode = "
+				"SendReceive%s } } } }",
+				n, name, on ? "" : ", gm/rsb = OFF");
+			assert_null(strstr(w->in, "Error"));
+			assert_int_equal(t->flags & TERM_RTP, on ? TERM_RTP : 0);
+			assert_int_equal(be16_get(t->local.port), be16_get(port));
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +444,7 @@ int main(void)
 		IN_WORLD(test_5_11_2_x_5_1_another_attempt),
 		IN_WORLD(test_5_11_2_x_5_2_expiry),
 		IN_WORLD(test_gm),
+		IN_WORLD(test_rtcp_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
