@@ -19,6 +19,7 @@
  */
 enum pair_free { PAIR_EVEN = 1, PAIR_ODD = 2, PAIR_BOTH = PAIR_EVEN | PAIR_ODD };
 enum { PAIRS = 32768, PORTS = 65536, PORTS_VERSION = 2 };
+enum { LAST_PART = 16 /* of what is kept for urgent calls, for PORTS_LAST */ };
 
 /* In the file, of a port: the second at which its quarantine ends; 0 if it was never taken. */
 enum { MARK_TAKEN = UINT32_MAX };
@@ -499,24 +500,38 @@ static bool quarantine_has(const struct relay_ports *r, const struct share *sh,
 	return false;
 }
 
-/* Whether pairs of a share are left for who is not urgent; what halves of pairs are left is his. */
-static bool may_break(const struct ports *p, uint32_t relay, uint32_t worker)
+/* Pairs of a share that are not for this rank: of what is kept the last sixteenth is for the last.
+ */
+static uint32_t kept_from(const struct ports *p, const struct share *sh, enum ports_rank rank)
 {
+	const uint32_t all = sh->quarantine.size / 2, most = p->conf->gateway.urgent_ports;
+	const uint32_t kept = most < all ? most : all;
+
+	if (rank == PORTS_LAST)
+		return 0;
+	return rank == PORTS_URGENT ? kept / LAST_PART : kept;
+}
+
+/* Whether pairs of a share are left for a rank; what halves of pairs are left is everybody's. */
+static bool may_break(const struct ports *p, uint32_t relay, uint32_t worker, enum ports_rank rank)
+{
+	const struct share *sh = &p->relay[relay]->share[worker];
+
 	return p->conf->relay[relay].realm_index == CONFIG_REALMS_MAX ||
-	       p->relay[relay]->share[worker].left > p->conf->gateway.urgent_ports;
+	       sh->left > kept_from(p, sh, rank);
 }
 
 /* What a port is drawn for. */
 struct port_use {
 	enum ports_want want;
 	enum ports_owner owner;
-	bool urgent;
+	enum ports_rank rank;
 };
 
 static uint16_t take(struct ports *p, uint32_t relay, uint32_t worker, const struct port_use *u,
 		     uint32_t now)
 {
-	const bool whole = u->urgent || may_break(p, relay, worker);
+	const bool whole = may_break(p, relay, worker, u->rank);
 	struct relay_ports *r = p->relay[relay];
 	struct share *sh = &r->share[worker];
 	uint16_t port;
@@ -587,33 +602,32 @@ struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, en
 }
 
 struct ctl_relay ports_take_realm(struct ports *p, uint32_t realm, bool v6, uint32_t worker,
-				  enum ports_want want, bool urgent, uint32_t now)
+				  enum ports_want want, enum ports_rank rank, uint32_t now)
 {
-	const struct relay_want r = { .use = { want, PORTS_TERM, urgent },
-				      .realm = realm,
-				      .v6 = v6 };
+	const struct relay_want r = { .use = { want, PORTS_TERM, rank }, .realm = realm, .v6 = v6 };
 
 	return take_of(p, &r, worker, now);
 }
 
-bool ports_withheld(const struct ports *p, uint32_t realm, bool v6, uint32_t worker)
+bool ports_withheld(const struct ports *p, uint32_t realm, bool v6, uint32_t worker,
+		    enum ports_rank rank)
 {
 	const struct relay_want r = { .use = { .owner = PORTS_TERM }, .realm = realm, .v6 = v6 };
 
 	for (uint32_t i = 0; i < p->n_relay; i++) {
 		if (relay_suits(&p->conf->relay[i], &r, worker) &&
-		    p->relay[i]->share[worker].left && !may_break(p, i, worker))
+		    p->relay[i]->share[worker].left && !may_break(p, i, worker, rank))
 			return true;
 	}
 	return false;
 }
 
-bool ports_is_withheld(const struct ports *p, uint32_t relay, uint16_t port)
+bool ports_is_withheld(const struct ports *p, uint32_t relay, uint16_t port, enum ports_rank rank)
 {
 	const struct relay_ports *r = p->relay[relay];
 
 	return !r->in_use[port >> 1] && is_whole(r, port) &&
-	       !may_break(p, relay, worker_of(p, r, port));
+	       !may_break(p, relay, worker_of(p, r, port), rank);
 }
 
 bool ports_claim(struct ports *p, uint32_t relay, uint16_t port, enum ports_owner owner)

@@ -26,6 +26,13 @@ enum ports_want {
 	PORTS_PAIR, /* EVEN-PORT with R: the even port is returned, both are taken */
 };
 
+/* Who may have pairs that are kept for urgent calls. */
+enum ports_rank {
+	PORTS_ORDINARY,
+	PORTS_URGENT, /* all but the last sixteenth */
+	PORTS_LAST,   /* all of them: who has less than an equal part of urgent calls (R27) */
+};
+
 /* Who has a port; also of one that is reserved. */
 enum ports_owner {
 	PORTS_NOBODY, /* free, in quarantine, or no port of the relay's range */
@@ -76,16 +83,17 @@ struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, en
 
 /*
  * Draws a port of worker's share on a relay of an address realm, for a termination. realm: its
- * index in the configuration. Who is not urgent, TURN's clients too, gets none of the last
+ * index in the configuration. PORTS_ORDINARY, as TURN's clients are, gets none of the last
  * gateway.urgent-ports pairs of a share of such a relay, but halves of pairs whose other half is
  * in use.
  */
 struct ctl_relay ports_take_realm(struct ports *p, uint32_t realm, bool v6, uint32_t worker,
-				  enum ports_want want, bool urgent, uint32_t now);
-/* Whether a worker's share of a realm has pairs left for urgent calls alone. */
-bool ports_withheld(const struct ports *p, uint32_t realm, bool v6, uint32_t worker);
+				  enum ports_want want, enum ports_rank rank, uint32_t now);
+/* Whether a worker's share of a realm has pairs left that are for higher ranks alone. */
+bool ports_withheld(const struct ports *p, uint32_t realm, bool v6, uint32_t worker,
+		    enum ports_rank rank);
 /* Whether a port that is free is of these. */
-bool ports_is_withheld(const struct ports *p, uint32_t relay, uint16_t port);
+bool ports_is_withheld(const struct ports *p, uint32_t relay, uint16_t port, enum ports_rank rank);
 
 /* Marks a port as taken (a record of an earlier process has it). False if it cannot be. */
 bool ports_claim(struct ports *p, uint32_t relay, uint16_t port, enum ports_owner owner);

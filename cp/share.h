@@ -33,15 +33,24 @@ struct share {
 	uint32_t mine[SHARE_CLASSES];
 };
 
-/* The same where the total is told otherwise. */
-static inline bool share_may_of(const struct share *s, uint32_t total, uint32_t holder)
+/* The same where the total, and what is used of it, are told otherwise. */
+static inline bool share_may_of(const struct share *s, uint32_t total, uint32_t used,
+				uint32_t holder)
 {
-	return !holder || share_admits(total, s->used, s->mine[holder % SHARE_CLASSES], s->holders);
+	return !holder || share_admits(total, used, s->mine[holder % SHARE_CLASSES], s->holders);
 }
 
 static inline bool share_may(const struct share *s, uint32_t holder)
 {
-	return share_may_of(s, s->total, holder);
+	return share_may_of(s, s->total, s->used, holder);
+}
+
+/* Whether one who has less than an equal part of all that is used asks. */
+static inline bool share_is_small(const struct share *s, uint32_t holder)
+{
+	const uint64_t mine = s->mine[holder % SHARE_CLASSES];
+
+	return !holder || mine * (s->holders + 1) <= s->used;
 }
 
 static inline void share_take(struct share *s, uint32_t holder)

@@ -72,9 +72,12 @@ struct context_term {
 /* A context, in the file. */
 struct context {
 	_Atomic uint32_t state; /* TABLE_FREE, TABLE_LIVE (table.h) */
-	uint32_t pad;
-	uint64_t sum; /* keyed hash of all that follows */
-	uint64_t id;  /* random, never 0; what controllers call it, in hexadecimal */
+	/* Not in the sum: a fairlead-cp that knows nothing of them takes the record as it is. */
+	uint8_t kept;	/* 1: it takes room that is kept for urgent calls, or its terminations do */
+	uint8_t urgent; /* 1: its controller has said that it is an urgent call */
+	uint8_t pad[2]; /* 0 */
+	uint64_t sum;	/* keyed hash of all that follows */
+	uint64_t id;	/* random, never 0; what controllers call it, in hexadecimal */
 	struct ctl_cid cid;
 	uint32_t worker;
 	uint32_t created, expiry; /* seconds */

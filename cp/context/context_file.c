@@ -203,12 +203,6 @@ static bool place_stays(struct context_table *t, const struct context *c)
 	       !context_at_slot(t, c->worker, c->cid.slot);
 }
 
-static bool record_linked(struct context_table *t, const struct context *c)
-{
-	return c->worker < t->n_workers && c->cid.slot < t->conf->gateway.contexts &&
-	       context_at_slot(t, c->worker, c->cid.slot) == c;
-}
-
 /* A new place for one whose worker or slot is another's now. False if there is none. */
 static bool record_move(struct context_table *t, struct context *c)
 {
@@ -232,6 +226,8 @@ static void load(struct context_table *t)
 	for (uint32_t i = 0; i < t->max; i++) {
 		struct context *c = &t->record[i];
 
+		c->kept = c->kept == 1;
+		c->urgent = c->urgent == 1;
 		if (!record_valid(t, c)) {
 			t->stats.damaged += atomic_load(&c->state) != TABLE_FREE;
 			atomic_store(&c->state, TABLE_FREE);
@@ -245,7 +241,7 @@ static void load(struct context_table *t)
 	for (uint32_t i = t->max; i-- > 0;) {
 		struct context *c = &t->record[i];
 
-		if (context_live(c) && !record_linked(t, c)) {
+		if (context_live(c) && !context_linked(t, c)) {
 			if (record_move(t, c)) {
 				t->stats.kept++;
 				continue;

@@ -41,7 +41,8 @@ struct context_entry {
 struct context_worker {
 	struct slots slots;
 	uint32_t contexts, streams;
-	struct share srtp; /* by owner; its total is not used */
+	uint32_t kept, kept_streams; /* of these (context.kept) */
+	struct share srtp[2];	     /* by kept, and owner; totals are not used */
 };
 
 struct context_table {
@@ -68,6 +69,13 @@ static inline uint32_t context_index(const struct context_table *t, const struct
 static inline bool context_live(const struct context *c)
 {
 	return atomic_load_explicit(&c->state, memory_order_acquire) == TABLE_LIVE;
+}
+
+/* Whether it has its place in the indexes. */
+static inline bool context_linked(struct context_table *t, const struct context *c)
+{
+	return c->worker < t->n_workers && c->cid.slot < t->conf->gateway.contexts &&
+	       context_at_slot(t, c->worker, c->cid.slot) == c;
 }
 
 /* Carries records over from a file of another size, version or world (context_carry.c). */

@@ -53,24 +53,44 @@ static uint32_t srtp_count(const struct context *c)
 static void srtp_take(struct context_worker *w, const struct context *c)
 {
 	for (uint32_t n = srtp_count(c); n; n--)
-		share_take(&w->srtp, c->owner);
+		share_take(&w->srtp[c->kept], c->owner);
 }
 
 static void srtp_give(struct context_worker *w, const struct context *c)
 {
 	for (uint32_t n = srtp_count(c); n; n--)
-		share_give(&w->srtp, c->owner);
+		share_give(&w->srtp[c->kept], c->owner);
 }
 
-static void srtp_recount(struct context_table *t, const struct context *c, const struct context *to)
+static void context_take(struct context_worker *w, const struct context *c)
 {
-	srtp_give(&t->worker[c->worker], c);
-	srtp_take(&t->worker[c->worker], to);
+	w->contexts++;
+	w->streams += c->stream;
+	w->kept += c->kept;
+	w->kept_streams += c->kept && c->stream;
+	srtp_take(w, c);
+}
+
+static void context_give(struct context_worker *w, const struct context *c)
+{
+	w->contexts--;
+	w->streams -= c->stream;
+	w->kept -= c->kept;
+	w->kept_streams -= c->kept && c->stream;
+	srtp_give(w, c);
+}
+
+static void recount(struct context_table *t, const struct context *c, const struct context *to)
+{
+	if (!context_linked(t, c)) /* it is counted when it is */
+		return;
+	context_give(&t->worker[c->worker], c);
+	context_take(&t->worker[c->worker], to);
 }
 
 void context_commit(struct context_table *t, struct context *c, const struct context *to)
 {
-	srtp_recount(t, c, to);
+	recount(t, c, to);
 	redo_prepare(t, 0, c, to);
 	redo_publish(t, 1);
 	redo_carry_out(t, c, 0);
@@ -80,8 +100,8 @@ void context_commit(struct context_table *t, struct context *c, const struct con
 void context_commit_pair(struct context_table *t, struct context *a, const struct context *to_a,
 			 struct context *b, const struct context *to_b)
 {
-	srtp_recount(t, a, to_a);
-	srtp_recount(t, b, to_b);
+	recount(t, a, to_a);
+	recount(t, b, to_b);
 	redo_prepare(t, 0, a, to_a);
 	redo_prepare(t, 1, b, to_b);
 	redo_publish(t, 2);
@@ -142,9 +162,7 @@ void context_link(struct context_table *t, struct context *c)
 		call_link(t, c);
 	w->slots.owner[c->cid.slot] = i;
 	t->high = i >= t->high ? i + 1 : t->high;
-	w->contexts++;
-	w->streams += c->stream;
-	srtp_take(w, c);
+	context_take(w, c);
 	t->stats.contexts++;
 }
 
@@ -235,6 +253,8 @@ struct context *context_add(struct context_table *t, const struct context *proto
 	t->free = t->entry[i].id_next;
 	c = &t->record[i];
 	memcpy((uint8_t *)c + from, (const uint8_t *)proto + from, sizeof(*c) - from);
+	c->kept = proto->kept;
+	c->urgent = proto->urgent;
 	c->id = new_id(t);
 	c->cid = (struct ctl_cid){ slot, next_gen(t) };
 	c->sum = context_sum(t, c);
@@ -254,6 +274,8 @@ struct context *context_adopt(struct context_table *t, const struct context *pro
 		return NULL;
 	c = &t->record[i];
 	memcpy((uint8_t *)c + from, (const uint8_t *)proto + from, sizeof(*c) - from);
+	c->kept = proto->kept;
+	c->urgent = proto->urgent;
 	c->id = new_id(t);
 	if (!context_terms_valid(t, c))
 		return NULL;
@@ -278,9 +300,7 @@ void context_del(struct context_table *t, struct context *c)
 	if (c->call[0])
 		call_unlink(t, c);
 	slots_put(&w->slots, c->cid.slot);
-	w->contexts--;
-	w->streams -= c->stream;
-	srtp_give(w, c);
+	context_give(w, c);
 	t->stats.contexts--;
 	t->entry[i].id_next = t->free;
 	t->free = i;
@@ -293,19 +313,19 @@ const struct context_stats *context_stats(const struct context_table *t)
 	return &t->stats;
 }
 
-uint32_t context_count(const struct context_table *t, uint32_t worker)
+uint32_t context_count(const struct context_table *t, uint32_t worker, bool kept)
 {
-	return t->worker[worker].contexts;
+	return kept ? t->worker[worker].kept : t->worker[worker].contexts;
 }
 
-uint32_t context_streams(const struct context_table *t, uint32_t worker)
+uint32_t context_streams(const struct context_table *t, uint32_t worker, bool kept)
 {
-	return t->worker[worker].streams;
+	return kept ? t->worker[worker].kept_streams : t->worker[worker].streams;
 }
 
-const struct share *context_srtp(const struct context_table *t, uint32_t worker)
+const struct share *context_srtp(const struct context_table *t, uint32_t worker, bool kept)
 {
-	return &t->worker[worker].srtp;
+	return &t->worker[worker].srtp[kept];
 }
 
 struct timer *context_timer(struct context_table *t, const struct context *c)

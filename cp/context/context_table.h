@@ -68,11 +68,14 @@ static inline uint32_t term_srtp(const struct ctl_term *t)
 	return (t->flags & (TERM_DTLS | TERM_RTCP_MUX)) == TERM_DTLS ? 2 : 1;
 }
 
-/* Contexts of a worker, those of TCP and TLS among them, and term_srtp() of all terminations by
- * owners of contexts; its total is not set. */
-uint32_t context_count(const struct context_table *t, uint32_t worker);
-uint32_t context_streams(const struct context_table *t, uint32_t worker);
-const struct share *context_srtp(const struct context_table *t, uint32_t worker);
+/*
+ * Contexts of a worker, those of TCP and TLS among them, and term_srtp() of terminations by owners
+ * of contexts, whose total is not set. kept: of contexts that are (context.kept), else of all, and
+ * of SRTP of others.
+ */
+uint32_t context_count(const struct context_table *t, uint32_t worker, bool kept);
+uint32_t context_streams(const struct context_table *t, uint32_t worker, bool kept);
+const struct share *context_srtp(const struct context_table *t, uint32_t worker, bool kept);
 
 /* Private memory: one timer a context, and when its silence is looked into (seconds). */
 struct timer *context_timer(struct context_table *t, const struct context *c);

@@ -90,7 +90,9 @@ void gate_change(struct gateway *g, struct context *c, struct context *to)
 
 	if (gate_waits(c) != gate_waits(to))
 		to->since = server_deadline(g->s, 0);
+	gate_uncount(g, c);
 	context_commit(g->table, c, to);
+	gate_count(g, c);
 	phase_count(g, gate_phase(&old), c);
 	gate_record_change(g, c, &old);
 	gate_timer(g, c);
@@ -101,18 +103,9 @@ uint32_t gate_owner(const struct gateway *g, const void *name, size_t len)
 	return context_owner(g->table, name, len);
 }
 
-void gate_count(struct gateway *g, const struct context *c)
-{
-	share_take(&g->contexts, c->owner);
-	if (c->stream)
-		share_take(&g->streams, c->owner);
-}
-
 void gate_drop(struct gateway *g, struct context *c)
 {
-	share_give(&g->contexts, c->owner);
-	if (c->stream)
-		share_give(&g->streams, c->owner);
+	gate_uncount(g, c);
 	wheel_stop(&g->s->wheel, context_timer(g->table, c));
 	term_ports_give(g, &c->term[0]);
 	term_ports_give(g, &c->term[1]);
@@ -150,64 +143,16 @@ static void plan_apply(const struct gateway *g, struct context *c, const struct 
 	c->inactivity = plan->inactivity == UINT32_MAX ? conf->inactivity : plan->inactivity;
 }
 
-/* Room for one more on a worker. */
-static bool room_check(const struct gateway *g, uint32_t worker, bool stream, bool urgent,
-		       struct gate_fail *f)
-{
-	const struct config_gateway *conf = &g->conf->gateway;
-	const uint32_t n = context_count(g->table, worker);
-	const uint32_t streams = stream ? context_streams(g->table, worker) : 0;
-
-	if (n >= conf->contexts)
-		return gate_refuse(f, GATE_FULL, "worker %u has no context left", worker);
-	if (!urgent && n + conf->urgent >= conf->contexts)
-		return gate_withhold(f, "worker %u keeps its last contexts for urgent calls",
-				     worker);
-	if (stream && streams >= conf->streams)
-		return gate_refuse(f, GATE_FULL, "worker %u has no context of TCP or TLS left",
-				   worker);
-	if (stream && !urgent && streams + gate_kept(g->conf, conf->streams) >= conf->streams)
-		return gate_withhold(
-		    f, "worker %u keeps its last contexts of TCP and TLS for urgent calls", worker);
-	if (dplink_room(g->s->link, worker) == 0)
-		return gate_refuse(f, GATE_FULL, "worker %u has more commands than it can take",
-				   worker);
-	return true;
-}
-
-/* Whether its owner may have one more; an urgent call is not counted against others. */
-static bool share_check(const struct gateway *g, const struct context *c, bool urgent,
-			struct gate_fail *f)
-{
-	const struct config_gateway *conf = &g->conf->gateway;
-	const uint32_t workers = g->conf->dataplane.n_workers;
-
-	if (urgent)
-		return true;
-	if (!gate_share(&g->contexts, g->contexts.total, conf->urgent * workers, c->owner))
-		return gate_refuse(f, GATE_FULL,
-				   "few contexts are left, and this controller has "
-				   "its share of them");
-	return !c->stream ||
-	       gate_share(&g->streams, g->streams.total,
-			  gate_kept(g->conf, conf->streams) * workers, c->owner) ||
-	       gate_refuse(f, GATE_FULL,
-			   "few contexts of TCP and TLS are left, and this "
-			   "controller has its share of them");
-}
-
 /* Makes both terminations on a worker, or none. */
-static bool terms_make(struct gateway *g, struct context *c, const struct gate_plan *plan,
-		       const struct term_spec *a, const struct term_spec *b, struct gate_fail *f)
+static bool terms_make(struct gateway *g, struct context *c, const struct term_spec *a,
+		       const struct term_spec *b, struct gate_fail *f)
 {
 	const uint32_t srtp = term_srtp(&a->term) + (b ? term_srtp(&b->term) : 0);
 
 	c->term[0] = c->term[1] = (struct context_term){ 0 };
-	if (!room_check(g, c->worker, c->stream, plan->urgent, f) ||
-	    !srtp_room(g, c->worker, c->owner, srtp, plan->urgent, f) ||
-	    !term_make(g, &c->term[0], a, c->worker, c->inactivity, f))
+	if (!room_check(g, c, srtp, f) || !term_make(g, &c->term[0], a, c, f))
 		return false;
-	if (b && !term_make(g, &c->term[1], b, c->worker, c->inactivity, f)) {
+	if (b && !term_make(g, &c->term[1], b, c, f)) {
 		term_ports_give(g, &c->term[0]);
 		return false;
 	}
@@ -242,7 +187,7 @@ static uint32_t worker_idlest(const struct gateway *g, uint64_t workers)
 		if (!(workers >> w & 1))
 			continue;
 		if (best == UINT32_MAX ||
-		    context_count(g->table, w) < context_count(g->table, best))
+		    context_count(g->table, w, false) < context_count(g->table, best, false))
 			best = w;
 	}
 	return best;
@@ -257,13 +202,25 @@ static bool place(struct gateway *g, struct context *c, const struct gate_plan *
 	if (!workers_asked(g, plan, a, b, &workers, f))
 		return false;
 	while ((c->worker = worker_idlest(g, workers)) != UINT32_MAX) {
-		if (terms_make(g, c, plan, a, b, f))
+		if (terms_make(g, c, a, b, f))
 			return true;
 		if (f->error != GATE_FULL)
 			return false;
 		workers &= ~(UINT64_C(1) << c->worker);
 	}
 	return false;
+}
+
+/* The same as its owner may: of what is kept for urgent calls only what it would not get else. */
+static bool settle(struct gateway *g, struct context *c, const struct gate_plan *plan,
+		   const struct term_spec *a, const struct term_spec *b, struct gate_fail *f)
+{
+	if (room_share(g, c, f) && place(g, c, plan, a, b, f))
+		return true;
+	if (!plan->urgent || f->error != GATE_FULL || g->conf->gateway.urgent == 0)
+		return false;
+	c->kept = 1;
+	return room_share(g, c, f) && place(g, c, plan, a, b, f);
 }
 
 static struct context *add(struct gateway *g, const struct gate_plan *plan,
@@ -273,6 +230,7 @@ static struct context *add(struct gateway *g, const struct gate_plan *plan,
 	struct context proto = { .created = server_now(g->s),
 				 .media = plan->media,
 				 .owner = plan->owner,
+				 .urgent = plan->urgent,
 				 .branch = plan->branch };
 	struct context *c;
 
@@ -293,7 +251,7 @@ static struct context *add(struct gateway *g, const struct gate_plan *plan,
 	proto.since = server_deadline(g->s, 0);
 	memcpy(proto.call, plan->call, sizeof(proto.call));
 	plan_apply(g, &proto, plan);
-	if (!share_check(g, &proto, plan->urgent, f) || !place(g, &proto, plan, a, b, f))
+	if (!settle(g, &proto, plan, a, b, f))
 		return NULL;
 	c = context_add(g->table, &proto); /* the worker had room */
 	gate_count(g, c);
@@ -346,11 +304,11 @@ static bool set(struct gateway *g, struct context *c, uint32_t side, const struc
 	const struct context_term old = c->term[side];
 	struct context to = *c;
 
+	to.urgent |= w->urgent;
 	if (c->end && !w->begin)
 		return gate_refuse(f, GATE_BAD, "the context has ended; begin starts it again");
 	if (!term_check(g, w, c->stream, f) || !term_check_change(g, &old, w, f) ||
-	    !srtp_check(g, c, side, w, f) ||
-	    !term_make(g, &to.term[side], w, c->worker, c->inactivity, f))
+	    !room_srtp(g, &to, side, w, f) || !term_make(g, &to.term[side], w, &to, f))
 		return false;
 	if (w->begin)
 		to.end = CONTEXT_END_NONE;
@@ -379,10 +337,12 @@ void gate_keep(struct gateway *g, struct context *c, uint32_t side,
 bool gate_check(struct gateway *g, const struct context *c, uint32_t side,
 		const struct term_spec *w, struct gate_fail *f)
 {
+	struct context copy = *c;
+
 	return counted(g,
 		       term_check(g, w, c->stream, f) &&
 			   term_check_change(g, &c->term[side], w, f) &&
-			   srtp_check(g, c, side, w, f),
+			   room_srtp(g, &copy, side, w, f),
 		       f);
 }
 

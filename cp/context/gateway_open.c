@@ -26,7 +26,6 @@ static bool ports_claim_all(struct gateway *g, const struct context *c)
 static void take_up(struct gateway *g)
 {
 	const struct context_stats *st = context_stats(g->table);
-	const struct config_gateway *conf = &g->conf->gateway;
 	uint32_t cursor = 0, look = UINT32_MAX;
 	struct context *c;
 
@@ -36,8 +35,6 @@ static void take_up(struct gateway *g)
 	g->stats.damaged = st->damaged;
 	g->stats.fresh = st->fresh;
 	g->stats.carried = st->carried;
-	g->contexts.total = conf->contexts * g->conf->dataplane.n_workers;
-	g->streams.total = conf->streams * g->conf->dataplane.n_workers;
 	while ((c = context_next(g->table, &cursor, &look)) != NULL) {
 		if (ports_claim_all(g, c)) {
 			g->stats.phase[gate_phase(c)]++;

@@ -19,7 +19,8 @@ struct gateway {
 	struct event_log *log;
 	struct answers *answers;
 	struct gate_stats stats;
-	struct share contexts, streams; /* by owner */
+	struct share contexts[2], streams[2]; /* by context.kept, and owner; totals are not used */
+	struct share urgent;		      /* of urgent calls, by owner */
 	struct gate_listener {
 		void (*ended)(void *arg, const struct context *c, enum context_end end);
 		void *arg; /* NULL: nobody */
@@ -34,46 +35,34 @@ __attribute__((format(printf, 2, 3))) bool gate_withhold(struct gate_fail *f, co
 
 /* ---- changes (gateway.c) ---- */
 
-/*
- * Of so many contexts or terminations of a worker, which not every context is of, those kept for
- * urgent calls: the part that gateway.urgent-contexts is of all contexts.
- */
-static inline uint32_t gate_kept(const struct config *c, uint32_t total)
-{
-	const uint64_t all = c->gateway.contexts, urgent = c->gateway.urgent;
-
-	return urgent < all ? (uint32_t)((total * urgent + all - 1) / all) : total;
-}
-
-/*
- * Whether an owner may have one more of so many. What is kept for urgent calls is nobody's share:
- * the rest is what is parted, so that its last part is others'. Where nothing of it is left that is
- * told otherwise.
- */
-static inline bool gate_share(const struct share *s, uint32_t total, uint32_t kept, uint32_t owner)
-{
-	const uint32_t left = total > kept ? total - kept : 0;
-
-	return s->used >= left || share_may_of(s, left, owner);
-}
-
 /* Makes *to of a record, and sets its timer. */
 void gate_change(struct gateway *g, struct context *c, struct context *to);
 /* Tells the dataplane all of it. */
 void gate_send(struct gateway *g, const struct context *c);
-/* Counts one that is there for its owner. */
-void gate_count(struct gateway *g, const struct context *c);
 /* Lets go of ports, timer and record; the dataplane is not told. */
 void gate_drop(struct gateway *g, struct context *c);
 
+/* ---- who may have what is left (gateway_room.c) ---- */
+
+/* Counts one that is there for its owner, or not any more. */
+void gate_count(struct gateway *g, const struct context *c);
+void gate_uncount(struct gateway *g, const struct context *c);
+/* Whether its owner may have one more like it, on whatever worker. */
+bool room_share(const struct gateway *g, const struct context *c, struct gate_fail *f);
+/* Whether its worker has room for it, with so many keys of SRTP. */
+bool room_check(const struct gateway *g, const struct context *c, uint32_t srtp,
+		struct gate_fail *f);
+/*
+ * Whether a termination of it may become SRTP. Where that takes what is kept for urgent calls the
+ * whole context does: *c, a copy, is kept then.
+ */
+bool room_srtp(const struct gateway *g, struct context *c, uint32_t side, const struct term_spec *w,
+	       struct gate_fail *f);
+/* Whether its owner gets what is left for those with less than an equal part of urgent calls. */
+bool room_is_small(const struct gateway *g, const struct context *c);
+
 /* ---- keys of SRTP (gateway_srtp.c) ---- */
 
-/* Whether a termination may become SRTP, on a worker that has so many others. */
-bool srtp_check(const struct gateway *g, const struct context *c, uint32_t side,
-		const struct term_spec *w, struct gate_fail *f);
-/* Whether a worker has room for one more, or two. */
-bool srtp_room(const struct gateway *g, uint32_t worker, uint32_t owner, uint32_t n, bool urgent,
-	       struct gate_fail *f);
 /* The record has changed: what its terminations must not keep is wiped. */
 void srtp_changed(struct gateway *g, const struct context *c);
 /* Those of a side that was moved to another context. */
@@ -111,11 +100,11 @@ bool term_check(struct gateway *g, const struct term_spec *w, bool stream, struc
 bool term_check_change(struct gateway *g, const struct context_term *m, const struct term_spec *w,
 		       struct gate_fail *f);
 /*
- * Makes of *m, which is a copy, what is asked for in a context of that worker. A new local address
+ * Makes of *m, which is a copy, what is asked for in that context. A new local address
  * is taken where one is needed; what m had is the caller's to give back (term_ports_give()).
  */
 bool term_make(struct gateway *g, struct context_term *m, const struct term_spec *w,
-	       uint32_t worker, uint32_t inactivity, struct gate_fail *f);
+	       const struct context *c, struct gate_fail *f);
 /*
  * Whoever it has, or has learnt (rtcp: of RTCP), is forgotten, and another is waited for; the
  * dataplane is not told.

@@ -39,46 +39,12 @@ static struct context_keys *keys_make(struct gateway *g, const struct context *c
 	return *k;
 }
 
-/* ---- room ---- */
-
-bool srtp_room(const struct gateway *g, uint32_t worker, uint32_t owner, uint32_t n, bool urgent,
-	       struct gate_fail *f)
-{
-	const struct share *s = context_srtp(g->table, worker);
-	const uint32_t max = g->conf->gateway.srtp;
-
-	if (n == 0)
-		return true;
-	if (max == 0)
-		return gate_refuse(f, GATE_BAD, "gateway.srtp is 0");
-	if (s->used + n > max)
-		return gate_refuse(f, GATE_FULL, "worker %u has no termination of SRTP left",
-				   worker);
-	if (urgent)
-		return true;
-	if (s->used + n + gate_kept(g->conf, max) > max)
-		return gate_withhold(
-		    f, "worker %u keeps its last terminations of SRTP for urgent calls", worker);
-	return gate_share(s, max, gate_kept(g->conf, max), owner) ||
-	       gate_refuse(f, GATE_FULL,
-			   "few terminations of SRTP are left, and this controller has its share "
-			   "of them");
-}
-
-bool srtp_check(const struct gateway *g, const struct context *c, uint32_t side,
-		const struct term_spec *w, struct gate_fail *f)
-{
-	const uint32_t has = term_srtp(&c->term[side].term), wants = term_srtp(&w->term);
-
-	return srtp_room(g, c->worker, c->owner, wants > has ? wants - has : 0, w->urgent, f);
-}
-
 uint32_t gate_srtp_count(const struct gateway *g)
 {
 	uint32_t n = 0;
 
 	for (uint32_t w = 0; g && w < g->conf->dataplane.n_workers; w++)
-		n += context_srtp(g->table, w)->used;
+		n += context_srtp(g->table, w, false)->used + context_srtp(g->table, w, true)->used;
 	return n;
 }
 

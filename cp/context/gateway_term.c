@@ -240,9 +240,22 @@ bool term_workers_refuse(const struct term_spec *w, uint64_t workers, uint32_t w
 			   w->port, (uint32_t)__builtin_ctzll(workers), worker);
 }
 
+static enum ports_rank rank_of(const struct gateway *g, const struct term_spec *w,
+			       const struct context *c)
+{
+	if (!w->urgent)
+		return PORTS_ORDINARY;
+	return room_is_small(g, c) ? PORTS_LAST : PORTS_URGENT;
+}
+
+static const char *kept_for(enum ports_rank rank)
+{
+	return rank == PORTS_ORDINARY ? "urgent calls" : "urgent calls of others";
+}
+
 /* The port asked for, on whichever of the realm's relays has it. */
 static bool local_fixed(struct gateway *g, const struct term_spec *w, uint32_t worker,
-			struct ctl_relay *local, struct gate_fail *f)
+			enum ports_rank rank, struct ctl_relay *local, struct gate_fail *f)
 {
 	const struct config *c = g->conf;
 	const uint64_t workers = term_workers(g, w);
@@ -254,9 +267,9 @@ static bool local_fixed(struct gateway *g, const struct term_spec *w, uint32_t w
 		if (!relay_has(g, i, w) || config_relay_worker(c, i, w->port) != worker)
 			continue;
 		inside = true;
-		if (!w->urgent && ports_is_withheld(g->s->ports, i, w->port))
-			return gate_withhold(f, "port %u of realm %s is kept for urgent calls",
-					     w->port, c->realm[w->realm].name);
+		if (ports_is_withheld(g->s->ports, i, w->port, rank))
+			return gate_withhold(f, "port %u of realm %s is kept for %s", w->port,
+					     c->realm[w->realm].name, kept_for(rank));
 		if (claim(g, i, w->port, spec_ports_new(w))) {
 			*local = (struct ctl_relay){ i, be16_make(w->port) };
 			return true;
@@ -270,23 +283,25 @@ static bool local_fixed(struct gateway *g, const struct term_spec *w, uint32_t w
 }
 
 /* had: the port asked for is the one the termination had, in another realm or with another use. */
-static bool local_take(struct gateway *g, const struct term_spec *w, bool had, uint32_t worker,
-		       struct ctl_relay *local, struct gate_fail *f)
+static bool local_take(struct gateway *g, const struct term_spec *w, bool had,
+		       const struct context *c, struct ctl_relay *local, struct gate_fail *f)
 {
+	const enum ports_rank rank = rank_of(g, w, c);
+	const uint32_t worker = c->worker;
 	enum ports_want want = spec_ports_new(w) == 2 ? PORTS_PAIR : PORTS_ANY;
 
 	/* Allocations' ports as well, of which a realm's relay may have some. */
 	if (adopt_waits(g->s, worker))
 		return gate_refuse(f, GATE_FULL, "worker %u has not told yet what it has", worker);
 	if (w->port && !had)
-		return local_fixed(g, w, worker, local, f);
-	*local = ports_take_realm(g->s->ports, w->realm, w->v6, worker, want, w->urgent,
-				  server_now(g->s));
-	if (local->relay == CTL_RELAY_NONE && !w->urgent &&
-	    ports_withheld(g->s->ports, w->realm, w->v6, worker))
+		return local_fixed(g, w, worker, rank, local, f);
+	*local =
+	    ports_take_realm(g->s->ports, w->realm, w->v6, worker, want, rank, server_now(g->s));
+	if (local->relay == CTL_RELAY_NONE &&
+	    ports_withheld(g->s->ports, w->realm, w->v6, worker, rank))
 		return gate_withhold(
-		    f, "realm %s keeps its last ports of IPv%c on worker %u for urgent calls",
-		    g->conf->realm[w->realm].name, w->v6 ? '6' : '4', worker);
+		    f, "realm %s keeps its last ports of IPv%c on worker %u for %s",
+		    g->conf->realm[w->realm].name, w->v6 ? '6' : '4', worker, kept_for(rank));
 	return local->relay != CTL_RELAY_NONE ||
 	       gate_refuse(f, GATE_FULL, "realm %s has no IPv%c port left on worker %u",
 			   g->conf->realm[w->realm].name, w->v6 ? '6' : '4', worker);
@@ -384,7 +399,7 @@ void term_again(struct gateway *g, struct context_term *m, uint32_t rtcp)
 }
 
 bool term_make(struct gateway *g, struct context_term *m, const struct term_spec *w,
-	       uint32_t worker, uint32_t inactivity, struct gate_fail *f)
+	       const struct context *c, struct gate_fail *f)
 {
 	const uint32_t now = server_deadline(g->s, 0);
 	const struct context_term old = *m;
@@ -394,7 +409,7 @@ bool term_make(struct gateway *g, struct context_term *m, const struct term_spec
 	struct ctl_relay local = m->term.local;
 
 	if (!stays &&
-	    !local_take(g, w, term_is(m) && w->port == be16_get(local.port), worker, &local, f))
+	    !local_take(g, w, term_is(m) && w->port == be16_get(local.port), c, &local, f))
 		return false;
 	m->pair = (stays ? term_ports(m) : spec_ports_new(w)) > spec_ports(w);
 	m->term = w->term;
@@ -404,7 +419,7 @@ bool term_make(struct gateway *g, struct context_term *m, const struct term_spec
 	latched_keep(&m->term, &old.term, stays, anew);
 	m->term.domain = m->term.transport == TERM_TLS ? spec_domain(g, w) : 0;
 	if (!term_is_stream(m))
-		m->term.inactivity = least(w->term.inactivity, inactivity);
+		m->term.inactivity = least(w->term.inactivity, c->inactivity);
 	m->realm = w->realm;
 	m->notify = w->notify;
 	memcpy(m->tag, w->tag, sizeof(m->tag));

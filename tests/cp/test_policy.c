@@ -170,7 +170,7 @@ static void a_shared_relay_is_told_apart_by_port(void **state)
 	p = ports_open(&c, &r, NULL, err, sizeof(err));
 	assert_non_null(p);
 	turn = ports_take_family(p, false, 0, PORTS_PAIR, 100);
-	term = ports_take_realm(p, 1, false, 0, PORTS_ANY, false, 100);
+	term = ports_take_realm(p, 1, false, 0, PORTS_ANY, PORTS_ORDINARY, 100);
 	assert_int_equal(turn.relay, 1);
 	assert_int_equal(term.relay, 1);
 	assert_null(policy_peer(&c, p, 1, &a.ip, be16_get(turn.port)));

@@ -150,15 +150,16 @@ static void a_realm_s_ports_are_the_worker_s(void **state)
 	struct ports *p = make_owned();
 
 	(void)state;
-	assert_int_equal(ports_take_realm(p, 1, false, 0, PORTS_PAIR, false, 100).relay,
+	assert_int_equal(ports_take_realm(p, 1, false, 0, PORTS_PAIR, PORTS_ORDINARY, 100).relay,
 			 CTL_RELAY_NONE);
-	assert_int_equal(ports_take_realm(p, 1, false, 1, PORTS_PAIR, false, 100).relay, 2);
+	assert_int_equal(ports_take_realm(p, 1, false, 1, PORTS_PAIR, PORTS_ORDINARY, 100).relay,
+			 2);
 	ports_close(p);
 }
 
-static uint16_t take_pair(struct ports *p, bool urgent)
+static uint16_t take_pair(struct ports *p, enum ports_rank rank)
 {
-	return be16_get(ports_take_realm(p, 1, false, 1, PORTS_PAIR, urgent, 100).port);
+	return be16_get(ports_take_realm(p, 1, false, 1, PORTS_PAIR, rank, 100).port);
 }
 
 /*
@@ -172,16 +173,16 @@ static void the_last_pairs_are_for_urgent_calls(void **state)
 
 	(void)state;
 	conf.gateway.urgent_ports = 2;
-	assert_false(ports_withheld(p, 1, false, 1));
+	assert_false(ports_withheld(p, 1, false, 1, PORTS_ORDINARY));
 	half = ports_take(p, 2, 1, PORTS_EVEN, 100);
 	assert_int_not_equal(half, 0);
-	assert_int_not_equal(take_pair(p, false), 0);
-	port = take_pair(p, false);
+	assert_int_not_equal(take_pair(p, PORTS_ORDINARY), 0);
+	port = take_pair(p, PORTS_ORDINARY);
 	assert_int_not_equal(port, 0);
-	assert_int_equal(take_pair(p, false), 0);
-	assert_true(ports_withheld(p, 1, false, 1));
+	assert_int_equal(take_pair(p, PORTS_ORDINARY), 0);
+	assert_true(ports_withheld(p, 1, false, 1, PORTS_ORDINARY));
 	assert_int_equal(ports_take(p, 2, 1, PORTS_EVEN, 100), 0);
-	assert_false(ports_is_withheld(p, 2, half ^ 1));
+	assert_false(ports_is_withheld(p, 2, half ^ 1, PORTS_ORDINARY));
 	assert_int_equal(ports_take(p, 2, 1, PORTS_ANY, 100), half ^ 1);
 	assert_int_equal(ports_take(p, 2, 1, PORTS_ANY, 100), 0);
 	/* What rests is of the pairs that are left, as well; a half of a pair is not. */
@@ -189,22 +190,49 @@ static void the_last_pairs_are_for_urgent_calls(void **state)
 	assert_int_equal(ports_take(p, 2, 1, PORTS_ANY, 100), half);
 	ports_give(p, 2, port, 100);
 	ports_give(p, 2, port | 1, 100);
-	assert_false(ports_is_withheld(p, 2, port));
-	assert_int_not_equal(take_pair(p, false), 0);
-	assert_int_equal(take_pair(p, false), 0);
+	assert_false(ports_is_withheld(p, 2, port, PORTS_ORDINARY));
+	assert_int_not_equal(take_pair(p, PORTS_ORDINARY), 0);
+	assert_int_equal(take_pair(p, PORTS_ORDINARY), 0);
 	/* Urgent ones have them, to the last. */
-	port = take_pair(p, true);
+	port = take_pair(p, PORTS_URGENT);
 	assert_int_not_equal(port, 0);
-	assert_int_not_equal(take_pair(p, true), 0);
-	assert_int_equal(take_pair(p, true), 0);
-	assert_false(ports_withheld(p, 1, false, 1));
+	assert_int_not_equal(take_pair(p, PORTS_URGENT), 0);
+	assert_int_equal(take_pair(p, PORTS_URGENT), 0);
+	assert_false(ports_withheld(p, 1, false, 1, PORTS_ORDINARY));
 	/* Once it is told otherwise, nobody is kept from them. */
 	ports_give(p, 2, port, 100);
 	ports_give(p, 2, port | 1, 100);
-	assert_true(ports_is_withheld(p, 2, port));
-	assert_int_equal(take_pair(p, false), 0);
+	assert_true(ports_is_withheld(p, 2, port, PORTS_ORDINARY));
+	assert_int_equal(take_pair(p, PORTS_ORDINARY), 0);
 	conf.gateway.urgent_ports = 0;
-	assert_int_equal(take_pair(p, false), port);
+	assert_int_equal(take_pair(p, PORTS_ORDINARY), port);
+	ports_close(p);
+}
+
+/* R27: of what is kept for urgent calls the last sixteenth is for who has few of them. */
+static void the_last_urgent_pairs_are_for_who_has_few(void **state)
+{
+	struct ports *p;
+	uint32_t n = 0;
+
+	(void)state;
+	p = make_owned();
+	ports_close(p);
+	conf.relay[2].port_max = 50079; /* 40 pairs */
+	p = open_at("boot");
+	conf.gateway.urgent_ports = 32;
+	while (take_pair(p, PORTS_ORDINARY))
+		n++;
+	assert_int_equal(n, 8);
+	while (take_pair(p, PORTS_URGENT))
+		n++;
+	assert_int_equal(n, 38);
+	assert_true(ports_withheld(p, 1, false, 1, PORTS_URGENT));
+	assert_false(ports_withheld(p, 1, false, 1, PORTS_LAST));
+	while (take_pair(p, PORTS_LAST))
+		n++;
+	assert_int_equal(n, 40);
+	conf.gateway.urgent_ports = 0;
 	ports_close(p);
 }
 
@@ -219,7 +247,7 @@ static void no_half_of_the_last_pairs(void **state)
 	for (size_t i = 0; i < 3; i++)
 		even[i] = ports_take(p, 2, 1, PORTS_EVEN, 100);
 	assert_int_not_equal(even[2], 0);
-	assert_true(ports_withheld(p, 1, false, 1));
+	assert_true(ports_withheld(p, 1, false, 1, PORTS_ORDINARY));
 	/* All three are left again, and so one more may be had: their odd halves are free. */
 	for (size_t i = 0; i < 3; i++)
 		ports_give(p, 2, even[i], 100);
@@ -228,8 +256,8 @@ static void no_half_of_the_last_pairs(void **state)
 	for (size_t i = 0; i < 3; i++)
 		assert_int_not_equal(ports_take(p, 2, 1, PORTS_ANY, 100), 0);
 	assert_int_equal(ports_take(p, 2, 1, PORTS_ANY, 100), 0);
-	assert_int_not_equal(take_pair(p, true), 0);
-	assert_int_not_equal(take_pair(p, true), 0);
+	assert_int_not_equal(take_pair(p, PORTS_URGENT), 0);
+	assert_int_not_equal(take_pair(p, PORTS_URGENT), 0);
 	ports_close(p);
 }
 
@@ -806,6 +834,7 @@ int main(void)
 		T(a_relay_s_worker_has_all_its_ports),
 		T(a_realm_s_ports_are_the_worker_s),
 		T(the_last_pairs_are_for_urgent_calls),
+		T(the_last_urgent_pairs_are_for_who_has_few),
 		T(no_half_of_the_last_pairs),
 		T(even_ports_and_pairs),
 		T(a_port_rests),

@@ -95,6 +95,7 @@ ran_out()
 	queues) (($(grew media_full) > 0 && $(grew tcp_memory) > 0)) ;;
 	records) got '.held > 128 and .bytes > 0' ;;
 	reservations) got '.pairs_granted > 3 * 80 and .pairs_486 >= 3' ;;
+	urgent) got '.urgent_taken > 0 and .urgent_refused > 0 and .other == 0' ;;
 	small_holders) (($(grew tcp_ooo_full) + $(grew tcp_memory) > 0)) && got '.clients > 0 and .guests > 0 and .held > 0' ;;
 	*) fail "$WHAT: what it should run out of is not said in ran_out" ;;
 	esac
@@ -116,11 +117,11 @@ spared()
 	((lost == 0)) || { [[ $1 == udp ]] && ((lost <= $3 && lost * 100 <= sent)); }
 }
 
-# controllers LIST: of H.248, in force.
+# controllers LIST URGENT: of H.248, and how many contexts are kept for urgent calls; in force.
 CONTROLLER=127.0.0.4
 controllers()
 {
-	sed -i "s|^  h248-controllers: .*|  h248-controllers: $1|" "$CONFIG"
+	sed -i "s|^  h248-controllers: .*|  h248-controllers: $1|; s|^  urgent-contexts: .*|  urgent-contexts: $2|" "$CONFIG"
 	fl reload >"$TMP/reload" 2>&1 || fail "controllers: $(<"$TMP/reload")"
 }
 
@@ -147,18 +148,23 @@ besides()
 	for name in udp tcp tls; do load_more $name least 2; done
 	drops_mark
 	COOKIES=$(counter tcp_cookie_tx)
-	if [[ $WHAT == h248 ]]; then # the hostile one is there before it is asked, and newcomers after the reload
+	if [[ $WHAT == h248 || $WHAT == urgent ]]; then # the hostile one is there before it is asked, and newcomers after the reload
+		start "$TMP/hostile.out" timeout $((LASTS + 60)) python3 "$HOSTILE/$WHAT.py" "$LASTS"
+		await 10 grep -q listens "$TMP/hostile.out" || fail "$WHAT.py: $(tail -n 3 "$TMP/hostile.out")"
+	fi
+	if [[ $WHAT == h248 ]]; then
 		export H248=$CONTROLLER
-		start "$TMP/hostile.out" timeout $((LASTS + 60)) python3 "$HOSTILE/h248.py" "$LASTS"
-		await 10 grep -q listens "$TMP/hostile.out" || fail "h248.py: $(tail -n 3 "$TMP/hostile.out")"
-		controllers "[{address: 127.0.0.6, transport: tcp}, {address: $CONTROLLER}, {address: 127.0.0.5}]"
+		controllers "[{address: 127.0.0.6, transport: tcp}, {address: $CONTROLLER}, {address: 127.0.0.5}]" 0
+	elif [[ $WHAT == urgent ]]; then
+		export URGENT=yes
+		controllers "[{address: $CONTROLLER}]" 64
 	fi
 	start "$TMP/newcomer.out" python3 "$HOSTILE/newcomer.py"
 	newcomers=$PID
 	await 10 grep -q comes "$TMP/newcomer.out" || fail "no newcomers: $(cat "$TMP/newcomer.out")"
 
-	if [[ $WHAT == h248 ]]; then
-		await $((LASTS + 60)) said "$TMP/hostile.out" || fail "h248.py: $(tail -n 3 "$TMP/hostile.out")"
+	if [[ $WHAT == h248 || $WHAT == urgent ]]; then
+		await $((LASTS + 60)) said "$TMP/hostile.out" || fail "$WHAT.py: $(tail -n 3 "$TMP/hostile.out")"
 	else
 		timeout $((LASTS + 60)) python3 "$HOSTILE/$WHAT.py" "$LASTS" >"$TMP/hostile.out" 2>&1 ||
 			fail "$WHAT.py: $(tail -n 3 "$TMP/hostile.out")"
@@ -189,8 +195,8 @@ besides()
 		((REPLY == 0)) || BAD+=("$REPLY connections of $name have ended")
 	done
 	note "RTP: $(tail -n 1 "$TMP/rtp.out")"
-	[[ $WHAT != h248 ]] || controllers '[]'
-	for kind in udp tcp tls context ng metrics neighbour phone registered ${H248:+h248}; do
+	[[ $WHAT != h248 && $WHAT != urgent ]] || controllers '[]' 0
+	for kind in udp tcp tls context ng metrics neighbour phone registered ${H248:+h248} ${URGENT:+urgent}; do
 		media=$(tail -n 1 "$TMP/newcomer.out" | jq -c ".$kind")
 		note "newcomers, $kind: $media"
 		jq -e '.failures == 0 and .n > 10 and .late * 10 <= .n' <<<"$media" >/dev/null || BAD+=("newcomers, $kind")

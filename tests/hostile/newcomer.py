@@ -2,7 +2,7 @@
 """Honest clients that come while others are hostile: one after the other over each of UDP, TCP and TLS, and as
 calls by way of a context. Each opens its session, has a small datagram and one in fragments echoed, and goes. Others
 have a peer that no worker has sent to before, and whose link-layer address it has to ask for. A controller of its own
-offers a call over ng and ends it, one of H.248 (H248=ADDRESS) makes a call and ends it, phones have IPsec associations made, another has had its own before them, and whoever watches the relay reads all of its metrics. Runs until SIGTERM and
+offers a call over ng and ends it, one of H.248 (H248=ADDRESS) makes a call and ends it, an operator an urgent one (URGENT), phones have IPsec associations made, another has had its own before them, and whoever watches the relay reads all of its metrics. Runs until SIGTERM and
 prints for each kind how many came, how long opening took (seconds: median and most), how many took more than one
 second, and who failed of what."""
 
@@ -118,7 +118,7 @@ def neighbour():
         subprocess.run(address[:-1], check=True)
 
 
-def call():
+def call(**more):
     """Both ends of RTP, and one packet that passes."""
     with namespace("fl-client"):
         a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -131,7 +131,7 @@ def call():
     try:
         rpc = Rpc()
         side = {"transport": "udp", "rtp": True}
-        r = rpc.ask("context.add", call="honest", terminations=[
+        r = rpc.ask("context.add", call="honest", **more, terminations=[
             side | {"realm": "access", "remote": "%s:%d" % a.getsockname()},
             side | {"realm": "core", "remote": "%s:%d" % b.getsockname()}])
         ident, local = r["context"], r["terminations"][0]["local"].rsplit(":", 1)
@@ -232,6 +232,8 @@ def main():
     if "H248" in os.environ:
         controller = h.Controller(os.environ["H248"])
         ways["h248"] = lambda: h248(controller)
+    if "URGENT" in os.environ:
+        ways["urgent"] = lambda: call(urgent=True)
     kinds = {name: Kind() for name in ways}
     ready = {"h248": lambda: controller.registered(30)}
     threads = [threading.Thread(target=keep_coming, args=(ways[name], kinds[name], ending, ready.get(name, lambda: True)))

@@ -228,127 +228,6 @@ static void calls_and_plans_are_bounded(void **state)
 	assert_int_equal(f.error, GATE_BAD);
 }
 
-/* As many of them as that owner gets. */
-static uint32_t takes(struct env *e, uint32_t owner, bool stream)
-{
-	struct term_spec a = stream ? spec_tcp(0) : spec_udp(0);
-	struct gate_plan plan = { .inactivity = UINT32_MAX, .owner = owner };
-	struct gate_fail f = { 0 };
-	uint32_t n = 0;
-
-	while (gate_add(e->s.gateway, &plan, &a, NULL, &f))
-		n++;
-	assert_int_equal(f.error, GATE_FULL);
-	gate_drain(e);
-	return n;
-}
-
-/* One of that owner goes. */
-static void gives(struct env *e, uint32_t owner)
-{
-	uint32_t cursor = 0, look = UINT32_MAX;
-	struct context *c;
-
-	do
-		c = gate_next(e->s.gateway, &cursor, &look);
-	while (c && c->owner != owner);
-	assert_non_null(c);
-	gate_delete(e->s.gateway, c, NULL, NULL);
-	gate_drain(e);
-}
-
-/* R27: the last sixteenth is not for who has more than the others would have. */
-static void one_controller_does_not_get_all_contexts(void **state)
-{
-	struct env *e = *state;
-	const uint32_t all = gate_stats(e->s.gateway)->contexts_max;
-	const uint32_t a = gate_owner(e->s.gateway, "a", 1), b = gate_owner(e->s.gateway, "b", 1);
-
-	assert_int_equal(all, 32 * e->conf.dataplane.n_workers);
-	assert_true(a && b && a != b);
-	assert_int_equal(takes(e, a, false), all - all / 16);
-	assert_int_equal(takes(e, b, false), all / 16);
-	/* What becomes free is not for who has most, also in another life of this process. */
-	gives(e, a);
-	assert_int_equal(takes(e, a, false), 0);
-	gate_restart(e);
-	assert_int_equal(gate_owner(e->s.gateway, "a", 1), a);
-	assert_int_equal(takes(e, a, false), 0);
-	assert_int_equal(takes(e, b, false), 1);
-	/* Until who had most has no more than its part. */
-	for (uint32_t i = 0; i < all / 2; i++)
-		gives(e, a);
-	assert_int_not_equal(takes(e, b, false), 0);
-	while (gate_stats(e->s.gateway)->contexts)
-		gives(e, gate_next(e->s.gateway, &(uint32_t){ 0 }, &(uint32_t){ all })->owner);
-	/* Those of TCP and TLS are less, and parted alike. */
-	assert_int_equal(takes(e, a, true), all / 2 - all / 32);
-	assert_int_equal(takes(e, b, true), all / 32);
-	/* The gateway's own, as tests make them, are not counted. */
-	assert_int_equal(takes(e, 0, false), all / 2);
-}
-
-/* Nor all that are not kept for urgent calls, however many those are (R27). */
-static void one_controller_does_not_get_all_ordinary_contexts(void **state)
-{
-	struct env *e = *state;
-	const uint32_t all = gate_stats(e->s.gateway)->contexts_max;
-	const uint32_t workers = e->conf.dataplane.n_workers;
-	const uint32_t a = gate_owner(e->s.gateway, "a", 1), b = gate_owner(e->s.gateway, "b", 1);
-
-	/* More than the last sixteenth of all. */
-	e->conf.gateway.urgent = 8;
-	assert_int_equal(takes(e, a, false), all - 8 * workers - 3);
-	assert_int_equal(takes(e, b, false), 3);
-	assert_int_equal(takes(e, a, false), 0);
-}
-
-/* As many contexts of SRTP on both sides as that owner gets. */
-static uint32_t takes_srtp(struct env *e, uint32_t owner)
-{
-	struct term_spec a = spec_udp(0), b = spec_udp(1);
-	struct gate_plan plan = { .inactivity = UINT32_MAX, .owner = owner };
-	struct gate_fail f = { 0 };
-	uint32_t n = 0;
-
-	a.term.flags |= TERM_SRTP;
-	b.term.flags |= TERM_SRTP;
-	while (gate_add(e->s.gateway, &plan, &a, &b, &f))
-		n++;
-	assert_int_equal(f.error, GATE_FULL);
-	gate_drain(e);
-	return n;
-}
-
-static int setup_srtp(void **state)
-{
-	static struct env e;
-
-	env_open(&e);
-	env_config_gateway(&e.conf);
-	e.conf.gateway.srtp = 32;
-	env_start(&e, 256);
-	*state = &e;
-	return 0;
-}
-
-/* Nor the last sixteenth of a worker's terminations of SRTP, in this life or the next. */
-static void one_controller_does_not_get_all_srtp(void **state)
-{
-	struct env *e = *state;
-	const uint32_t workers = e->conf.dataplane.n_workers;
-	const uint32_t a = gate_owner(e->s.gateway, "a", 1), b = gate_owner(e->s.gateway, "b", 1);
-
-	assert_int_equal(takes_srtp(e, a), 15 * workers);
-	gate_restart(e);
-	assert_int_equal(gate_srtp_count(e->s.gateway), 30 * workers);
-	assert_int_equal(takes_srtp(e, a), 0);
-	assert_int_equal(takes_srtp(e, b), workers);
-	gives(e, b);
-	assert_int_equal(takes_srtp(e, a), 0);
-	assert_int_equal(takes_srtp(e, b), 1);
-}
-
 /* 32 contexts a worker, 16 of them of TCP and TLS. */
 static void contexts_and_streams_are_bounded(void **state)
 {
@@ -608,10 +487,6 @@ int main(void)
 		T(what_cannot_be_is_refused_in_one_sentence),
 		T(both_sides_are_of_one_kind_and_family_is_the_realms),
 		T(calls_and_plans_are_bounded),
-		T(one_controller_does_not_get_all_contexts),
-		T(one_controller_does_not_get_all_ordinary_contexts),
-		cmocka_unit_test_setup_teardown(one_controller_does_not_get_all_srtp, setup_srtp,
-						env_teardown),
 		T(contexts_and_streams_are_bounded),
 		T(without_a_dataplane_none_is_added),
 		T(a_full_ring_adds_none),

@@ -225,7 +225,8 @@ static void terminations_are_out_of_reach(void **state)
 	env_config_gateway(&e->conf);
 	e->conf.relay[0].turn = false;
 	env_start(e, 256);
-	term = ports_take_realm(e->s.ports, 1, false, 0, PORTS_ANY, false, server_now(&e->s));
+	term =
+	    ports_take_realm(e->s.ports, 1, false, 0, PORTS_ANY, PORTS_ORDINARY, server_now(&e->s));
 	ask_allocate(e, 1001, &relayed);
 	turn = env_alloc(e, 1001)->relay[RELAY_V4];
 	ask_allocate(e, 1000, &relayed);
