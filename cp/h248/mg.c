@@ -128,6 +128,7 @@ static void take_request(struct mg *m, const struct source_addr *from, const str
 		break;
 	case SOURCE_UNDER_WAY:
 		m->stats.again++;
+		mg_run_again(m, pending);
 		break;
 	case SOURCE_RATE:
 	case SOURCE_FULL:
@@ -272,6 +273,7 @@ static void tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	mg_assoc_tick(arg);
 	mg_events(arg);
+	mg_runs_tick(arg);
 	mg_leave_tick(arg);
 }
 

@@ -96,6 +96,7 @@ static void register_with(struct mg *m, uint16_t controller)
 	a->state = MG_REGISTERING;
 	a->version = 1; /* the first message is, whatever it offers (11.3) */
 	a->silence_ms = 0;
+	mg_root_init(a);
 	a->overload = a->told_drain = false;
 	a->told_drain_ms = 0;
 	m->stats.registrations++;
@@ -117,6 +118,7 @@ static void register_with(struct mg *m, uint16_t controller)
 void mg_assoc_init(struct mg *m)
 {
 	m->assoc.state = MG_WAITING;
+	mg_root_init(&m->assoc);
 	m->assoc.last = &m->assoc.request;
 	m->assoc.last_id = (uint32_t)rand_u64(&m->rand) >> 1;
 	mg_names_init(&m->names);
@@ -309,10 +311,12 @@ void mg_assoc_pending(struct mg *m, const struct h248_item *pending)
 
 	if (!at || m->s->now_ms - (*at)->first_ms >= PENDING_MS)
 		return;
+	if (++(*at)->pendings > m->assoc.root[MG_ROOT_MGC_LIMIT])
+		return; /* as if it had not said so */
 	/* It is at work on it: the time begins anew (8.2.3). */
 	(*at)->tries = 0;
 	(*at)->begun_ms = m->s->now_ms;
-	(*at)->again_ms = m->s->now_ms + MG_AGAIN_MAX_MS;
+	(*at)->again_ms = m->s->now_ms + m->assoc.root[MG_ROOT_MGC_PENDING];
 }
 
 void mg_assoc_heard(struct mg *m)

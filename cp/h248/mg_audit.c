@@ -66,7 +66,7 @@ static bool descriptor_asked(struct mg_work *k, const struct h248_item *i, bool 
 		return mg_fail(k, MG_BAD_COMMAND, "Syntax error in command");
 	switch (i->token) {
 	case H248_MEDIA:
-		return root || mg_media_asked(k, i);
+		return root ? mg_root_media_asked(k, i) : mg_media_asked(k, i);
 	case H248_EVENTS:
 		return root ? names_asked(k, i, MG_NO_EVENT, NAMES(root_events))
 			    : names_asked(k, i, MG_NO_EVENT, NAMES(events));
@@ -112,19 +112,6 @@ static void put_packages(struct mg_work *k, const struct h248_item *asked, bool 
 	h248_close(&k->o);
 }
 
-static void put_root_state(struct mg_work *k)
-{
-	h248_put(&k->o, H248_MEDIA, NULL);
-	h248_open(&k->o);
-	h248_put(&k->o, H248_TERMINATION_STATE, NULL);
-	h248_open(&k->o);
-	h248_put_name(&k->o, mg_name(k->m, MG_NAME_CONTEXTS_MAX), "%ju",
-		      (uintmax_t)gate_stats(k->m->g)->contexts_max);
-	h248_put_name(&k->o, mg_name(k->m, MG_NAME_TERMINATIONS_MAX), "2");
-	h248_close(&k->o);
-	h248_close(&k->o);
-}
-
 /* Events that the controller asked for, or that it could. */
 static void put_root_events(struct mg_work *k, const struct h248_item *asked, bool can)
 {
@@ -167,7 +154,7 @@ static bool audit_root(struct mg_work *k, const struct h248_item *command,
 	h248_open(&k->o);
 	for (const struct h248_item *i = h248_child(k->in, audit); i; i = h248_next(k->in, i)) {
 		if (i->token == H248_MEDIA)
-			put_root_state(k);
+			mg_root_put_media(k, i, can);
 		else if (i->token == H248_EVENTS)
 			put_root_events(k, i, can);
 		else if (i->token == H248_PACKAGES)

@@ -196,55 +196,6 @@ static bool add(struct mg_work *k, const struct h248_item *i)
 
 /* ---- Modify ---- */
 
-/* Silence of the controller (H.248.14), overload (H.248.11). */
-static bool root_events(struct mg_work *k, const struct h248_item *events)
-{
-	struct mg_assoc *a = &k->m->assoc;
-	uint64_t request = 0, mit = 0;
-	const struct h248_item *e, *p;
-	bool overload = false;
-
-	if (events->kind != H248_NONE && !h248_number(events->value, UINT32_MAX, &request))
-		return mg_fail(k, MG_VALUE, "The number of Events makes no sense");
-	for (e = h248_child(k->in, events); e; e = h248_next(k->in, e)) {
-		if (mg_is(k->m, e->name, MG_NAME_OVERLOAD)) {
-			overload = true;
-			continue;
-		}
-		if (!mg_is(k->m, e->name, MG_NAME_SILENCE))
-			return mg_fail(k, MG_NO_EVENT, "%.*s is not served", H248_TEXT(e->name));
-		p = h248_child(k->in, e);
-		if (p && (!mg_is(k->m, p->name, MG_NAME_SILENCE_TIME) ||
-			  !h248_number(p->value, UINT32_MAX / 10, &mit)))
-			return mg_fail(k, MG_VALUE, "%.*s: %.*s makes no sense", H248_TEXT(e->name),
-				       H248_TEXT(p->name));
-	}
-	a->root_request = (uint32_t)request;
-	a->silence_ms = (uint32_t)mit * 10;
-	a->overload = overload;
-	return true;
-}
-
-/* ROOT: timers of the association, and events. */
-static bool modify_root(struct mg_work *k, const struct h248_item *i)
-{
-	const struct h248_item *events = h248_find(k->in, i, H248_EVENTS), *e;
-
-	if (!k->null)
-		return mg_fail(k, MG_BAD_IDENTIFIER, "ROOT is in the null context");
-	for (e = h248_child(k->in, i); e; e = h248_next(k->in, e)) {
-		if (e->broken)
-			return mg_fail(k, MG_BAD_COMMAND, "Syntax error in command");
-		if (e->token != H248_EVENTS)
-			return mg_fail(k, MG_UNKNOWN_DESCRIPTOR, "%.*s of ROOT is not served",
-				       H248_TEXT(e->name));
-	}
-	if (events && !root_events(k, events))
-		return false;
-	h248_put(&k->o, H248_MODIFY, "ROOT");
-	return true;
-}
-
 /* What a termination is to be: what it is, and what the command says. */
 static bool change_read(struct mg_work *k, const struct h248_item *i, const struct context *c,
 			uint32_t side, struct mg_want *w)
@@ -297,7 +248,7 @@ static bool modify(struct mg_work *k, const struct h248_item *i)
 	bool meant[2];
 
 	if (is_root(i))
-		return modify_root(k, i);
+		return mg_root_modify(k, i);
 	if (!sides_find(k, i, meant) || !is_ours(k))
 		return false;
 	for (uint32_t side = 0; side < 2; side++) {

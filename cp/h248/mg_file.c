@@ -339,6 +339,24 @@ void mg_file_number(struct mg *m)
 				      memory_order_relaxed);
 }
 
+static void root_save(const struct mg_file *f, const struct mg_assoc *a)
+{
+	struct kept_root now = { 0 };
+
+	if (f->head->root.sum && memcmp(f->head->root.value, a->root, sizeof(a->root)) == 0)
+		return;
+	memcpy(now.value, a->root, sizeof(now.value));
+	mg_file_put(f, &f->head->root, &now, sizeof(now));
+}
+
+static void root_load(const struct mg_file *f, struct mg_assoc *a)
+{
+	const struct kept_root *k = &f->head->root;
+
+	if (k->sum && k->sum == mg_file_sum(f, k, sizeof(*k)))
+		memcpy(a->root, k->value, sizeof(a->root));
+}
+
 void mg_file_save(struct mg *m)
 {
 	const struct mg_assoc *a = &m->assoc;
@@ -350,6 +368,7 @@ void mg_file_save(struct mg *m)
 	f->begun |= m->n_controller > 0;
 	if (!f->begun)
 		return;
+	root_save(f, a);
 	memset(&now, 0, sizeof(now));
 	now.seq = f->saved.seq;
 	if (m->n_controller && a->state == MG_SERVED)
@@ -420,6 +439,7 @@ bool mg_file_load(struct mg *m)
 	a->told_silence = k->told_silence;
 	a->told_drain = k->told_drain;
 	a->told_drain_ms = k->told_drain_ms;
+	root_load(m->file, a);
 	return true;
 }
 

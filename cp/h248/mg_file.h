@@ -55,6 +55,12 @@ struct kept_leave {
 	char text[MG_REQUEST_BYTES_MAX];
 };
 
+/* What the controller has set of ROOT. */
+struct kept_root {
+	uint64_t sum;
+	uint32_t value[MG_ROOT_VALUES];
+};
+
 struct file_head {
 	struct statefile_head file;
 	struct siphash_key key;
@@ -66,6 +72,7 @@ struct file_head {
 	/* Files of earlier programs end before them. */
 	struct kept_name name[2];
 	struct kept_leave leave;
+	struct kept_root root;
 };
 
 struct mg_file {

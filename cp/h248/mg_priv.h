@@ -61,11 +61,13 @@ enum mg_code {
 	MG_UNAVAILABLE = 503,
 	MG_NOT_YOURS = 504,
 	MG_NOT_REGISTERED = 505,
+	MG_PENDINGS = 506,
 	MG_NO_RESOURCES = 510,
 	MG_MEDIA = 515,
 	MG_MODE = 517,
 	MG_TOPOLOGY = 522,
 	MG_TOO_LONG = 533,
+	MG_READ_ONLY = 534,
 };
 
 /* ---- mg_names.c ---- */
@@ -86,7 +88,7 @@ struct mg_names {
 struct mg_request {
 	struct mg_request *next;
 	uint32_t id;
-	uint32_t tries;
+	uint32_t tries, pendings; /* of the controller */
 	/* CLOCK_MONOTONIC: sent first, the same or a Pending, and to be sent next. */
 	uint64_t first_ms, begun_ms, again_ms;
 	bool registers; /* it is the ServiceChange that makes an association, and passes with it */
@@ -96,6 +98,17 @@ struct mg_request {
 	uint16_t kept;	/* place in the file, or MG_NOT_KEPT */
 	uint32_t len;
 	char text[]; /* the whole message */
+};
+
+/* Properties of ROOT that a controller sets (mg_root.c). */
+enum mg_root {
+	MG_ROOT_MG_TIME,     /* milliseconds until we send Pending */
+	MG_ROOT_MGC_TIME,    /* until a request of ours is sent again, at least */
+	MG_ROOT_MG_PENDING,  /* until we send another Pending */
+	MG_ROOT_MGC_PENDING, /* after the controller's until the request is sent again */
+	MG_ROOT_MGC_LIMIT,   /* Pendings of the controller for a request: then it is lost */
+	MG_ROOT_MG_LIMIT,    /* ours for one: then it is not run */
+	MG_ROOT_VALUES
 };
 
 /* The association with a controller. */
@@ -116,8 +129,9 @@ struct mg_assoc {
 	/* Events on ROOT (H.248.14): silence of the controller in milliseconds, 0: not watched. */
 	uint32_t root_request, silence_ms;
 	bool told_silence; /* and it has been told of the one that goes on */
-	bool overload;	   /* it wants to be told of that (H.248.11) */
-	bool told_drain;   /* of a drain, and when that ends */
+	uint32_t root[MG_ROOT_VALUES];
+	bool overload;	 /* it wants to be told of that (H.248.11) */
+	bool told_drain; /* of a drain, and when that ends */
 	uint64_t told_drain_ms;
 };
 
@@ -362,6 +376,10 @@ void mg_service_change_close(const struct mg *m, struct h248_out *o);
 /* Runs a transaction of the message in m->in, and answers it now or later. */
 void mg_run(struct mg *m, struct source_command *pending, const struct h248_item *transaction);
 void mg_runs_free(struct mg *m);
+/* One that came again is at work: its controller is told so (Pending), if it waits. */
+void mg_run_again(struct mg *m, const struct source_command *pending);
+/* Tells controllers of what takes longer than they expect. */
+void mg_runs_tick(struct mg *m);
 /* Whether an action of a transaction of m->in makes an urgent context, or is of one. */
 bool mg_asks_urgent(struct mg *m, const struct h248_item *transaction);
 
@@ -418,6 +436,15 @@ struct mg_counted {
 __attribute__((format(printf, 3, 4))) bool mg_fail(struct mg_work *k, unsigned code,
 						   const char *fmt, ...);
 bool mg_fail_gate(struct mg_work *k, const struct gate_fail *f);
+
+/* ---- mg_root.c: what is set of ROOT, and told of it ---- */
+
+void mg_root_init(struct mg_assoc *a);
+bool mg_root_modify(struct mg_work *k, const struct h248_item *command);
+/* Whether Media of an audit asks for what there is, or k->code says what is not. */
+bool mg_root_media_asked(struct mg_work *k, const struct h248_item *media);
+/* Writes Media: what of it is asked for, or what it could be. */
+void mg_root_put_media(struct mg_work *k, const struct h248_item *media, bool can);
 
 /* ---- mg_command.c ---- */
 

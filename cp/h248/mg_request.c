@@ -40,7 +40,8 @@ uint64_t mg_again_after(struct mg *m, uint32_t tries)
 {
 	uint32_t ms = tries < 4 ? AGAIN_MS << tries : MG_AGAIN_MAX_MS;
 
-	return ms / 2 + rand_below(&m->rand, ms / 2 + 1);
+	ms = ms / 2 + rand_below(&m->rand, ms / 2 + 1);
+	return ms > m->assoc.root[MG_ROOT_MGC_TIME] ? ms : m->assoc.root[MG_ROOT_MGC_TIME];
 }
 
 static void request_append(struct mg_assoc *a, struct mg_request *r)
@@ -157,7 +158,7 @@ void mg_requests_go(struct mg *m)
 		if (slash && slash + 1 < r->text + r->len)
 			slash[1] = (char)('0' + m->assoc.version);
 		r->held = false;
-		r->tries = 0;
+		r->tries = r->pendings = 0;
 		r->first_ms = r->begun_ms = r->again_ms = at_ms++;
 	}
 }

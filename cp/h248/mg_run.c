@@ -16,7 +16,9 @@ struct mg_run {
 	struct mg_run *next, **at;
 	struct mg *m;
 	struct source_command *pending;
-	uint64_t id; /* of the transaction */
+	uint64_t id;	     /* of the transaction */
+	uint64_t pending_ms; /* when its controller is told that it waits */
+	uint32_t pendings;   /* times that it was */
 	uint32_t n, waits;
 	struct mg_counted counted[MG_COUNTED_MAX];
 	size_t len;
@@ -368,32 +370,61 @@ static void run_actions(struct mg_work *k, struct h248_out *reply, const struct 
 		put_action_error(reply, MG_BAD_TRANSACTION, "Syntax error in transaction request");
 }
 
-/* With the counters that there are, answers. */
+/* pended: behind a Pending of ours, so that the controller has to say that it has it (D.1.4). */
+static void reply_begin(struct mg *m, struct h248_out *reply, const struct h248_item *t,
+			const struct source_addr *to, bool pended)
+{
+	mg_begin(m, reply, m->out, sizeof(m->out));
+	h248_put(reply, H248_REPLY, "%.*s", H248_TEXT(t->value));
+	h248_open(reply);
+	if (pended && !to->stream)
+		h248_put(reply, H248_IMM_ACK_REQUIRED, NULL);
+}
+
+static void reply_send(struct mg *m, struct h248_out *reply, struct source_command *pending)
+{
+	const struct source_addr to = *source_command_from(pending);
+
+	m->stats.transactions++;
+	mg_file_answer(m, m->out, wr_len(&reply->w));
+	sources_answered(m->sources, pending, m->out, wr_len(&reply->w), m->s->now_ms);
+	mg_send(m, &to, m->out, wr_len(&reply->w));
+}
+
+/* With the counters that there are, answers. r: what has waited for them, or NULL. */
 static void run(struct mg *m, const struct h248_message *in, const struct h248_item *t,
-		struct source_command *pending, const struct mg_counted *counted, uint32_t n)
+		struct source_command *pending, const struct mg_run *r)
 {
 	static struct mg_work k;
-	const struct source_addr to = *source_command_from(pending);
+	const struct source_addr *to = source_command_from(pending);
+	const bool pended = r && r->pendings;
 	struct h248_out reply;
 
 	mg_file_begin(m, pending);
-	k = (struct mg_work){ .m = m, .in = in, .counted = counted, .n_counted = n };
-	mg_begin(m, &reply, m->out, sizeof(m->out));
-	h248_put(&reply, H248_REPLY, "%.*s", H248_TEXT(t->value));
-	h248_open(&reply);
+	k = (struct mg_work){
+		.m = m, .in = in, .counted = r ? r->counted : NULL, .n_counted = r ? r->n : 0
+	};
+	reply_begin(m, &reply, t, to, pended);
 	run_actions(&k, &reply, t);
 	h248_close(&reply);
 	if (reply.w.failed) {
-		mg_begin(m, &reply, m->out, sizeof(m->out));
-		h248_put(&reply, H248_REPLY, "%.*s", H248_TEXT(t->value));
-		h248_open(&reply);
+		reply_begin(m, &reply, t, to, pended);
 		h248_put_error(&reply, MG_TOO_LONG, "The reply is longer than a message may be");
 		h248_close(&reply);
 	}
-	m->stats.transactions++;
-	mg_file_answer(m, m->out, wr_len(&reply.w));
-	sources_answered(m->sources, pending, m->out, wr_len(&reply.w), m->s->now_ms);
-	mg_send(m, &to, m->out, wr_len(&reply.w));
+	reply_send(m, &reply, pending);
+}
+
+/* The controller has been told of it as often as it may be: nothing of it is run (E.2). */
+static void refuse(struct mg *m, const struct h248_item *t, const struct mg_run *r)
+{
+	struct h248_out reply;
+
+	mg_file_begin(m, r->pending);
+	reply_begin(m, &reply, t, source_command_from(r->pending), true);
+	h248_put_error(&reply, MG_PENDINGS, "Number of TransactionPendings exceeded");
+	h248_close(&reply);
+	reply_send(m, &reply, r->pending);
 }
 
 /* ---- counters that come first ---- */
@@ -414,21 +445,76 @@ void mg_runs_free(struct mg *m)
 	}
 }
 
-static void run_waited(struct mg_run *r)
+/* The transaction that waits, read anew. */
+static const struct h248_item *waiting(struct mg_run *r)
 {
 	struct mg *m = r->m;
 	const struct h248_item *i;
 	uint64_t id;
 
-	if (--r->waits)
-		return;
 	h248_parse(&m->run, r->text, r->len);
 	i = h248_child(&m->run, &m->run.item[0]);
 	while (i && !(i->token == H248_TRANSACTION && h248_number(i->value, UINT32_MAX, &id) &&
 		      id == r->id))
 		i = h248_next(&m->run, i);
-	run(m, &m->run, i, r->pending, r->counted, r->n);
+	return i;
+}
+
+static void run_waited(struct mg_run *r)
+{
+	if (--r->waits)
+		return;
+	run(r->m, &r->m->run, waiting(r), r->pending, r);
 	run_free(r);
+}
+
+/* ---- Pending (H.248.1 8.2.3, D.1.4) ---- */
+
+static void pending_send(struct mg *m, struct mg_run *r)
+{
+	struct h248_out o;
+
+	r->pendings++;
+	r->pending_ms = m->s->now_ms + m->assoc.root[MG_ROOT_MG_PENDING];
+	mg_begin(m, &o, m->out, sizeof(m->out));
+	h248_put(&o, H248_PENDING, "%ju", (uintmax_t)r->id);
+	h248_open(&o);
+	h248_close(&o);
+	mg_send(m, source_command_from(r->pending), m->out, wr_len(&o.w));
+}
+
+/* False: it is over. */
+static bool pending_due(struct mg *m, struct mg_run *r)
+{
+	if (r->pendings < m->assoc.root[MG_ROOT_MG_LIMIT]) {
+		pending_send(m, r);
+		return true;
+	}
+	gate_forget(m->g, r);
+	refuse(m, waiting(r), r);
+	run_free(r);
+	return false;
+}
+
+void mg_run_again(struct mg *m, const struct source_command *pending)
+{
+	struct mg_run *r = m->runs;
+
+	while (r && r->pending != pending)
+		r = r->next;
+	if (r)
+		pending_due(m, r);
+}
+
+void mg_runs_tick(struct mg *m)
+{
+	struct mg_run *next;
+
+	for (struct mg_run *r = m->runs; r; r = next) {
+		next = r->next;
+		if (m->s->now_ms >= r->pending_ms)
+			pending_due(m, r);
+	}
 }
 
 static void counted(void *arg, const struct context *c, const struct ctl_term_stats stats[2])
@@ -476,6 +562,7 @@ static bool count_first(struct mg *m, struct source_command *pending, const stru
 			      .pending = pending,
 			      .n = n,
 			      .waits = n + 1,
+			      .pending_ms = m->s->now_ms + m->assoc.root[MG_ROOT_MG_TIME],
 			      .len = m->len,
 			      .next = m->runs,
 			      .at = &m->runs };
@@ -498,5 +585,5 @@ void mg_run(struct mg *m, struct source_command *pending, const struct h248_item
 	uint32_t n = wanted(m, t, want);
 
 	if (n == 0 || !count_first(m, pending, t, want, n))
-		run(m, &m->in, t, pending, NULL, 0);
+		run(m, &m->in, t, pending, NULL);
 }

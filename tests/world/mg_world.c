@@ -206,6 +206,7 @@ void mg_pass(struct mg_world *w, uint64_t ms)
 	env_advance(&w->e, ms);
 	mg_assoc_tick(w->mg);
 	mg_events(w->mg);
+	mg_runs_tick(w->mg);
 	mg_leave_tick(w->mg);
 	mg_turn(w);
 }

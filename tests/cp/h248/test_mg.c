@@ -833,9 +833,102 @@ static void test_statistics(void **state)
 		for (int i = 0; i < 10 && contexts(w); i++)
 			mg_pass(w, 1000);
 	}
-	assert_true(mg_hear(w, 0, &m));
+	do {
+		assert_true(mg_hear(w, 0, &m));
+	} while (strstr(w->in, "Pending = "));
+	mg_has(w, "{ ImmAckRequired, Context = ");
 	mg_has(w, "Subtract = * }");
 	assert_false(mg_hear(w, 0, &m));
+}
+
+/* E.2: how long we wait for the controller, and how often it may say Pending. */
+static void test_root_timers(void **state)
+{
+	struct mg_world *w = *state;
+	char name[2][MG_NAME_MAX], text[128];
+	uint32_t n = pair(w, ", Events = 11 { g/cause }", name);
+	int i;
+
+	mg_askf(w, "Context = - { Modify = ROOT { Media { TerminationState { "
+		   "root/normalMGCExecutionTime = 2000, root/MGCProvisionalResponseTimerValue = "
+		   "6000, root/MGCOriginatedPendingLimit = 2 } } } }");
+	gate_kill(w->e.s.gateway, mg_context_find(w->mg, n));
+	assert_true(mg_hear(w, 0, &m));
+	snprintf(text, sizeof(text), "MEGACO/3 [127.0.0.1] Pending = %.*s { }",
+		 H248_TEXT(h248_child(&m, &m.item[0])->value));
+	mg_pass(w, 1900);
+	while (mg_hear(w, 0, &m)) /* of the other termination */
+		mg_has(w, name[1]);
+	mg_pass(w, 200);
+	assert_true(mg_hear(w, 0, &m));
+	mg_has(w, name[0]);
+	while (mg_hear(w, 0, &m))
+		;
+	mg_say(w, 0, text);
+	mg_pass(w, 5900);
+	while (mg_hear(w, 0, &m))
+		mg_has(w, name[1]);
+	mg_pass(w, 200);
+	assert_true(mg_hear(w, 0, &m));
+	/* The third, and those behind it, change nothing. */
+	for (i = 0; i < 60 && mg_state(w->mg) == MG_SERVED; i++) {
+		mg_say(w, 0, text);
+		mg_pass(w, 1000);
+	}
+	assert_in_range(i, 24, 32); /* 25 seconds, and until it would be sent again */
+	/* Who comes next sets its own. */
+	assert_int_equal(w->mg->assoc.root[MG_ROOT_MGC_TIME], 250);
+}
+
+/* How many Pendings of that transaction come, one message after the other. */
+static uint32_t pendings(struct mg_world *w, uint32_t id)
+{
+	char want[48];
+	uint32_t n = 0;
+
+	snprintf(want, sizeof(want), "Pending = %u { }", id);
+	while (mg_hear(w, 0, &m) && strstr(w->in, want))
+		n++;
+	return n;
+}
+
+/* What waits for counters for longer than the controller has set (8.2.3, E.2). */
+static void test_our_pending(void **state)
+{
+	struct mg_world *w = *state;
+	char name[2][MG_NAME_MAX], text[256];
+	uint32_t n = pair(w, "", name);
+	const struct context *c;
+
+	w->mute = true;
+	mg_askf(w, "Context = - { Modify = ROOT { Media { TerminationState { "
+		   "root/normalMGExecutionTime = 300, root/MGProvisionalResponseTimerValue = 400, "
+		   "root/MGOriginatedPendingLimit = 2 } } } }");
+	snprintf(text, sizeof(text),
+		 "MEGACO/3 [127.0.0.1] Transaction = %u { Context = %u { Subtract = %s { Audit { "
+		 "Statistics } } } }",
+		 ++w->id, n, name[0]);
+	mg_say(w, 0, text);
+	mg_pass(w, 200);
+	assert_int_equal(pendings(w, w->id), 0);
+	mg_pass(w, 100);
+	assert_int_equal(pendings(w, w->id), 1);
+	mg_pass(w, 300);
+	assert_int_equal(pendings(w, w->id), 0);
+	mg_say(w, 0, text); /* it asks again, and is told at once */
+	assert_int_equal(pendings(w, w->id), 1);
+	/* That is as often as it may be: nothing is run. */
+	mg_pass(w, 400);
+	assert_true(mg_hear(w, 0, &m));
+	snprintf(text, sizeof(text), "Reply = %u { ImmAckRequired, Error = 506 {", w->id);
+	mg_has(w, text);
+	c = mg_context_find(w->mg, n);
+	assert_int_equal(c->term[0].term.transport, TERM_UDP);
+	/* What is quick is not pending. */
+	w->mute = false;
+	mg_askf(w, "Context = %u { Subtract = %s { Audit { Statistics } } }", n, name[0]);
+	mg_has(w, "{ Context = ");
+	assert_int_equal(c->term[0].term.transport, TERM_NONE);
 }
 
 static void test_at_most_once(void **state)
@@ -915,7 +1008,7 @@ static void test_errors(void **state)
 		{ "Context = - { Add = ROOT { Media { " LOCAL4 " } } }", 410 },
 		{ "Context = - { Modify = ROOT { Events = 1 { chp/MGCon } } }", 451 },
 		{ "Context = - { Modify = ROOT { Media { TerminationState { root/x = 1 } } } }",
-		  444 },
+		  445 },
 		{ "Context = - { Emergency }", 421 },
 		{ "Context = %u { Priority = 16 }", 449 },
 		{ "Context = %u { IEPSCall = maybe }", 449 },
@@ -1848,6 +1941,8 @@ int main(void)
 		IN_WORLD(test_latch),
 		IN_WORLD(test_others),
 		IN_WORLD(test_statistics),
+		IN_WORLD(test_our_pending),
+		IN_WORLD(test_root_timers),
 		IN_WORLD(test_at_most_once),
 		IN_WORLD(test_errors),
 		IN_WORLD(test_broken),

@@ -128,7 +128,10 @@ static void test_root(void **state)
 	mg_askf(w, "Context = - { AuditValue = ROOT { Audit { Media, Events, Signals, Statistics, "
 		   "ObservedEvents } } }");
 	mg_has(w, "AuditValue = ROOT { Media { TerminationState { root/maxNumberOfContexts = 64, "
-		  "root/maxTerminationsPerContext = 2 } }, Events, Signals, Statistics, "
+		  "root/maxTerminationsPerContext = 2, root/normalMGExecutionTime = 500, "
+		  "root/normalMGCExecutionTime = 250, root/MGProvisionalResponseTimerValue = 1000, "
+		  "root/MGCProvisionalResponseTimerValue = 4000, root/MGCOriginatedPendingLimit = "
+		  "60, root/MGOriginatedPendingLimit = 4 } }, Events, Signals, Statistics, "
 		  "ObservedEvents }");
 	mg_askf(w,
 		"Context = - { Modify = ROOT { Events = 7 { it/ito { mit = 3000 }, ocp/mg_overload "
@@ -139,6 +142,66 @@ static void test_root(void **state)
 		"Context = - { AuditCapability = ROOT { Audit { Events { it/ito }, Packages { it-1 "
 		"} } } }");
 	mg_has(w, "ROOT { Events { it/ito }, Packages { it-1 } }");
+}
+
+#define STATE(text) "Context = - { Modify = ROOT { Media { TerminationState { " text " } } } }"
+
+/* H.248.1 E.2: what a controller sets of ROOT; what it does not name stays. */
+static void test_root_properties(void **state)
+{
+	static const struct {
+		const char *ask;
+		unsigned code;
+	} wrong[] = {
+		{ STATE("root/maxNumberOfContexts = 7"), 534 },
+		{ STATE("root/maxTerminationsPerContext = 3"), 534 },
+		{ STATE("root/normalMGExecutionTime = 99"), 449 },
+		{ STATE("root/normalMGExecutionTime = 20001"), 449 },
+		{ STATE("root/normalMGExecutionTime > 500"), 449 },
+		{ STATE("root/MGOriginatedPendingLimit = 0"), 449 },
+		{ STATE("root/MGOriginatedPendingLimit = some"), 449 },
+		{ STATE("ServiceStates = OutOfService"), 449 },
+		{ STATE("root/nothing = 1"), 445 },
+		{ STATE("root/normalMGExecutionTime = 700, root/nothing = 1"), 445 },
+		{ "Context = - { Modify = ROOT { Media { TerminationState { "
+		  "root/normalMGExecutionTime = 700 } }, Events = 1 { g/cause } } }",
+		  451 },
+		{ "Context = - { Modify = ROOT { Media { LocalControl { Mode = Inactive } } } }",
+		  444 },
+		{ "Context = - { AuditValue = ROOT { Audit { Media { TerminationState { "
+		  "root/nothing } } } } }",
+		  445 },
+		{ "Context = - { AuditValue = ROOT { Audit { Media { LocalControl } } } }", 444 },
+	};
+	static const char all[] =
+	    "Context = - { AuditValue = ROOT { Audit { Media { TerminationState { "
+	    "root/normalMGExecutionTime, root/MGCOriginatedPendingLimit, ServiceStates } } } } }";
+	static const char is_set[] =
+	    "{ Media { TerminationState { ServiceStates = InService, root/normalMGExecutionTime = "
+	    "2000, root/MGCOriginatedPendingLimit = 3 } } }";
+	struct mg_world *w = *state;
+
+	mg_askf(w, STATE("root/normalMGExecutionTime = 2000, ServiceStates = InService"));
+	mg_has(w, "Modify = ROOT }");
+	mg_askf(w, STATE("root/MGCOriginatedPendingLimit = 3"));
+	mg_has(w, "Modify = ROOT }");
+	for (size_t i = 0; i < N_OF(wrong); i++) {
+		char want[32];
+
+		mg_askf(w, "%s", wrong[i].ask);
+		snprintf(want, sizeof(want), "Error = %u {", wrong[i].code);
+		mg_has(w, want);
+		mg_askf(w, "%s", all);
+		mg_has(w, is_set);
+	}
+	/* The controller does not notice that fairlead-cp was killed. */
+	mg_world_crash(w, 1000);
+	assert_int_equal(mg_state(w->mg), MG_SERVED);
+	mg_askf(w, "%s", all);
+	mg_has(w, is_set);
+	mg_askf(w, "Context = - { AuditCapability = ROOT { Audit { Media { TerminationState { "
+		   "root/MGOriginatedPendingLimit } } } } }");
+	mg_has(w, "{ root/MGOriginatedPendingLimit = [1:1000] }");
 }
 
 /* Of several, and of what another protocol made. */
@@ -256,9 +319,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define IN_WORLD(t) cmocka_unit_test_setup_teardown(t, mg_world_setup, mg_world_teardown)
-		IN_WORLD(test_media),  IN_WORLD(test_events),	 IN_WORLD(test_packages),
-		IN_WORLD(test_root),   IN_WORLD(test_wildcards), IN_WORLD(test_keys),
-		IN_WORLD(test_errors),
+		IN_WORLD(test_media),  IN_WORLD(test_events),	       IN_WORLD(test_packages),
+		IN_WORLD(test_root),   IN_WORLD(test_wildcards),       IN_WORLD(test_keys),
+		IN_WORLD(test_errors), IN_WORLD(test_root_properties),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
