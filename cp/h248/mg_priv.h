@@ -91,11 +91,10 @@ struct mg_request {
 	uint32_t tries, pendings; /* of the controller */
 	/* CLOCK_MONOTONIC: sent first, the same or a Pending, and to be sent next. */
 	uint64_t first_ms, begun_ms, again_ms;
-	bool registers; /* it is the ServiceChange that makes an association, and passes with it */
-	bool held;	/* until there is one */
-	bool sent;	/* on this association */
-	bool passes;	/* with this association; others are for the next controller as well */
-	uint16_t kept;	/* place in the file, or MG_NOT_KEPT */
+	bool registers;	 /* it is the ServiceChange that makes an association, and passes with it */
+	bool held, sent; /* until there is one; on this association */
+	bool passes;	 /* with this association; others are for the next controller as well */
+	uint16_t kept;	 /* place in the file, or MG_NOT_KEPT */
 	uint32_t len;
 	char text[]; /* the whole message */
 };
@@ -443,7 +442,6 @@ void mg_root_init(struct mg_assoc *a);
 bool mg_root_modify(struct mg_work *k, const struct h248_item *command);
 /* Whether Media of an audit asks for what there is, or k->code says what is not. */
 bool mg_root_media_asked(struct mg_work *k, const struct h248_item *media);
-/* Writes Media: what of it is asked for, or what it could be. */
 void mg_root_put_media(struct mg_work *k, const struct h248_item *media, bool can);
 
 /* ---- mg_command.c ---- */
@@ -470,6 +468,7 @@ struct mg_keep {
 	uint32_t since;			 /* seconds: it was added */
 	struct mg_attributes attributes; /* of the context: each of its terminations has them */
 	uint8_t shut; /* what comes to the other one does not leave by it (Topology) */
+	uint8_t ice;  /* Local has a=ice-ufrag and a=ice-pwd */
 };
 _Static_assert(sizeof(struct mg_keep) <= CONTEXT_KEEP_MAX, "it fits");
 
@@ -574,6 +573,8 @@ struct mg_sdp {
 	uint8_t n_fingerprint;
 	struct fingerprint fingerprint[CTL_FINGERPRINTS_MAX];
 	uint32_t tls_id;
+	bool ice, choose_ice;	      /* a=ice-ufrag and a=ice-pwd are there; with "$" */
+	struct sdp_text ice_text[2];  /* what they say; until another is read */
 	struct sock_addr addr[2];     /* where given */
 	char media[CONTEXT_NOTE_MAX]; /* "audio RTP/AVP -": the m-line without its port */
 };

@@ -188,6 +188,21 @@ static uint16_t role_flags(const struct mg_sdp *s)
 	return s->transport == TERM_TLS ? TERM_CONNECT | TERM_TLS_CLIENT : TERM_CONNECT;
 }
 
+/* A lite agent's (RFC 8445 2.5); chosen anew it begins anew (9). */
+static bool read_ice(struct mg_work *k, const struct mg_sdp *s, struct mg_want *w)
+{
+	const struct ctl_term *t = &w->spec.term;
+	const bool had = t->flags & TERM_ICE;
+
+	w->keep.ice = s->ice;
+	w->spec.restart = s->choose_ice && had;
+	w->told |= s->choose_ice;
+	return !s->ice || s->choose_ice ||
+	       (had && sdp_text_is(s->ice_text[0], t->ufrag) &&
+		sdp_text_is(s->ice_text[1], t->pwd)) ||
+	       mg_fail(k, MG_VALUE, "The gateway chooses a=ice-ufrag and a=ice-pwd: they have a $");
+}
+
 /* Ours: to be chosen, or the one that it has. */
 static bool read_local(struct mg_work *k, const struct h248_item *i, struct mg_want *w)
 {
@@ -206,6 +221,8 @@ static bool read_local(struct mg_work *k, const struct h248_item *i, struct mg_w
 		return mg_fail(k, MG_VALUE, "The gateway chooses the address: c= has no $");
 	if (addr_given(&w->local) && s.transport != w->spec.term.transport)
 		return mg_fail(k, MG_VALUE, "The transport of a termination does not change");
+	if (!read_ice(k, &s, w))
+		return false;
 	w->spec.term.transport = s.transport;
 	if (s.role || !addr_given(&w->local))
 		w->spec.term.flags = (uint16_t)((w->spec.term.flags & ~ROLES) | role_flags(&s));
@@ -231,7 +248,7 @@ static bool read_remote(struct mg_work *k, const struct h248_item *i, struct mg_
 
 	if (!mg_sdp_read(k, i->value, &s))
 		return false;
-	if (s.choose_addr || s.choose_port)
+	if (s.choose_addr || s.choose_port || s.choose_ice)
 		return mg_fail(k, MG_BAD_SDP, "Remote has a $ in it");
 	memset(t->remote, 0, sizeof(t->remote));
 	memset(t->fingerprint, 0, sizeof(t->fingerprint));
@@ -416,7 +433,9 @@ static void settle_media(struct mg_want *w)
 		flags |= TERM_RTP;
 	if (flags & TERM_RTP && w->keep.mux)
 		flags |= TERM_RTCP_MUX;
-	if (w->keep.latched)
+	if (w->keep.ice) /* the remote is who is nominated, and nobody else is learnt */
+		flags |= TERM_ICE;
+	else if (w->keep.latched)
 		flags |= TERM_LATCH;
 	else if (w->keep.any_port && addr_given(&t->remote[0]))
 		flags |= TERM_LATCH_ADDR;
@@ -425,7 +444,7 @@ static void settle_media(struct mg_want *w)
 	w->spec.pair = w->keep.rtp && !(w->spec.port & 1);
 	if (!dtls)
 		term_dtls_clear(t);
-	w->spec.begin &= w->keep.latched;
+	w->spec.begin &= w->keep.latched && !w->keep.ice;
 	w->spec.notify = 1 << TERM_ENDED | 1 << TERM_INACTIVE | 1 << TERM_LATCHED;
 	if (dtls)
 		w->spec.notify |= 1 << TERM_UP | 1 << TERM_REFUSED;

@@ -9,6 +9,13 @@
 #include "../../conf/kept.h"
 
 #include <stdio.h>
+#include <string.h>
+
+enum {
+	ICE_LINES_MAX = 64 + CTL_UFRAG_MAX + CTL_PWD_MAX + 2 * (64 + ADDR_STR_MAX),
+	ICE_PRIORITY =
+	    (126 << 24) + (65535 << 8) + 256, /* a host's one address (RFC 8445 5.1.2.1) */
+};
 
 /* ---- which ---- */
 
@@ -55,19 +62,42 @@ static void fingerprint_line(const struct fingerprint *fp, char *to, size_t len)
 	snprintf(to + at, len - at, "a=fingerprint:%s\r\n", text);
 }
 
+/* RFC 8839 5.1, 5.4: what a remote needs for its checks; one candidate, of RTP and of RTCP. */
+static void ice_lines(const struct mg_work *k, const struct context *c, uint32_t side, char *to,
+		      size_t len)
+{
+	const struct ctl_term *t = &c->term[side].term;
+	const uint32_t parts = (t->flags & (TERM_RTP | TERM_RTCP_MUX)) == TERM_RTP ? 2 : 1;
+	int at = snprintf(to, len, "a=ice-ufrag:%.*s\r\na=ice-pwd:%.*s\r\n", (int)sizeof(t->ufrag),
+			  t->ufrag, (int)sizeof(t->pwd), t->pwd);
+
+	for (uint32_t part = 1; part <= parts && (size_t)at < len; part++) {
+		char ip[ADDR_STR_MAX];
+		struct sock_addr a;
+
+		gate_local(k->m->g, c, side, part == 2, &a);
+		ip_format(&a.ip, ip, sizeof(ip));
+		at += snprintf(to + at, len - (size_t)at,
+			       "a=candidate:1 %u UDP %u %s %u typ host\r\n", part,
+			       ICE_PRIORITY - part, ip, be16_get(a.port));
+	}
+}
+
 /* Local or Remote: whose m-line was told, with this address, and lines behind it. */
 static void put_description(struct mg_work *k, const struct context *c, uint32_t side,
 			    enum h248_token token, const struct sock_addr *a, const char *more)
 {
 	const char *note = (const char *)c->term[side].note,
 		   *tab = memchr(note, '\t', CONTEXT_NOTE_MAX);
-	char address[ADDR_STR_MAX + 8], text[256 + CTL_FINGERPRINTS_MAX * (FP_TEXT_MAX + 32)];
+	char address[ADDR_STR_MAX + 8],
+	    text[256 + ICE_LINES_MAX + CTL_FINGERPRINTS_MAX * (FP_TEXT_MAX + 32)];
+	const bool lite = token == H248_LOCAL && c->term[side].term.flags & TERM_ICE;
 
 	if (!tab)
 		return;
 	sdp_address_format(&a->ip, address, sizeof(address));
-	snprintf(text, sizeof(text), "v=0\r\nc=%s\r\nm=%.*s %u %.*s\r\n%s%s", address,
-		 (int)(tab - note), note, be16_get(a->port),
+	snprintf(text, sizeof(text), "v=0\r\nc=%s\r\n%sm=%.*s %u %.*s\r\n%s%s", address,
+		 lite ? "a=ice-lite\r\n" : "", (int)(tab - note), note, be16_get(a->port),
 		 (int)strnlen(tab + 1, (size_t)(note + CONTEXT_NOTE_MAX - tab - 1)), tab + 1,
 		 mg_keep_get(c, side).mux ? "a=rtcp-mux\r\n" : "", more);
 	h248_put_octets(&k->o, token, text, strlen(text));
@@ -76,14 +106,16 @@ static void put_description(struct mg_work *k, const struct context *c, uint32_t
 static void put_local(struct mg_work *k, const struct context *c, uint32_t side)
 {
 	const struct ctl_term *t = &c->term[side].term;
-	char more[FP_TEXT_MAX + 64] = "";
+	char more[ICE_LINES_MAX + FP_TEXT_MAX + 64] = "";
 	struct fingerprint fp;
 	struct sock_addr a;
 
 	if (!gate_local(k->m->g, c, side, false, &a))
 		return;
+	if (t->flags & TERM_ICE)
+		ice_lines(k, c, side, more, sizeof(more));
 	if (t->transport != TERM_UDP || t->flags & TERM_DTLS)
-		role_line(t, more, sizeof(more));
+		role_line(t, more + strlen(more), sizeof(more) - strlen(more));
 	if ((t->transport == TERM_TLS || t->flags & TERM_DTLS) &&
 	    gate_fingerprints(k->m->g, c, side, &fp, 1))
 		fingerprint_line(&fp, more, sizeof(more));

@@ -396,6 +396,87 @@ static void test_gm(void **state)
 	}
 }
 
+/* ---- ICE (RFC 8445 2.5, H.248.50) ---- */
+
+#define ICE_LOCAL(proto, lines) "Local {\nv=0\nc=IN IP4 $\nm=audio $ " proto " -\n" lines "}"
+
+static void local(struct mg_world *w, uint32_t n, const char *name, const char *lines)
+{
+	mg_askf(w,
+		"Context = %u { Modify = %s { Media { Stream = 1 { Local {\nv=0\nc=IN IP4 "
+		"$\nm=audio $ RTP/AVP -\n%s} } } } }",
+		n, name, lines);
+}
+
+/* A termination is a lite agent, as Local asks; what a remote needs is in the reply. */
+static void test_ice(void **state)
+{
+	struct mg_world *w = *state;
+	const struct ctl_term *t;
+	char name[MG_NAME_MAX], text[512], ufrag[CTL_UFRAG_MAX];
+	uint32_t n;
+
+	mg_askf(w,
+		"Context = $ { Add = ip/access/$ { Media { Stream = 1 { LocalControl { Mode = "
+		"SendReceive }, " ICE_LOCAL(
+		    "RTP/AVP", "a=ice-ufrag:$\na=ice-pwd:$\n") ", Remote "
+							       "{\nc=IN IP4 203.0.113.9\nm=audio "
+							       "40000 RTP/AVP -\n} } } } }");
+	assert_null(strstr(w->in, "Error"));
+	mg_added(w, 0, name);
+	n = mg_number(w);
+	t = &mg_context_find(w->mg, n)->term[0].term;
+	assert_int_equal(t->flags, TERM_IN | TERM_OUT | TERM_RTP | TERM_ICE);
+	mg_has(w, "a=ice-lite\r\nm=audio ");
+	snprintf(text, sizeof(text),
+		 "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=candidate:1 1 UDP 2130706431 192.0.2.11 %u "
+		 "typ host\r\na=candidate:1 2 UDP 2130706430 192.0.2.11 %u typ host\r\n",
+		 t->ufrag, t->pwd, be16_get(t->local.port), be16_get(t->local.port) + 1);
+	mg_has(w, text);
+	memcpy(ufrag, t->ufrag, sizeof(ufrag));
+	/* It lasts: without Local, and with what was told. */
+	mg_askf(w,
+		"Context = %u { Modify = %s { Media { LocalControl { Mode = SendOnly } }, Signals "
+		"{ ipnapt/latch { napt = LATCH } } } }",
+		n, name);
+	assert_null(strstr(w->in, "Error"));
+	assert_int_equal(t->flags, TERM_OUT | TERM_RTP | TERM_ICE);
+	snprintf(text, sizeof(text), "a=ice-ufrag:%s\na=ice-pwd:%s\na=rtcp-mux\n", t->ufrag,
+		 t->pwd);
+	local(w, n, name, text);
+	assert_null(strstr(w->in, "Error"));
+	assert_string_equal(t->ufrag, ufrag);
+	assert_null(strstr(w->in, "a=candidate:1 2"));
+	assert_int_equal(t->flags, TERM_OUT | TERM_RTP | TERM_RTCP_MUX | TERM_ICE);
+	/* Chosen once more it begins anew (9). */
+	local(w, n, name, "a=ice-ufrag:$\na=ice-pwd:$\n");
+	assert_string_not_equal(t->ufrag, ufrag);
+	mg_has(w, t->ufrag);
+	mg_askf(w,
+		"Context = %u { Modify = %s { Media { Stream = 1 { Local {\nv=0\nc=IN IP4 "
+		"192.0.2.11\nm=audio %u RTP/AVP -\na=ice-ufrag:$\na=ice-pwd:$\n} } } } }",
+		n, name, be16_get(t->local.port));
+	mg_has(w, t->ufrag);
+	local(w, n, name, "a=ice-ufrag:abcd\na=ice-pwd:abcdefghijklmnopqrstuv\n");
+	mg_has(w, "Error = 449 {");
+	local(w, n, name, "a=ice-ufrag:$\n");
+	mg_has(w, "Error = 474 {");
+	local(w, n, name, "a=ice-ufrag:$\na=ice-pwd:abcdefghijklmnopqrstuv\n");
+	mg_has(w, "Error = 474 {");
+	mg_askf(w,
+		"Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
+		"203.0.113.9\nm=audio 40000 RTP/AVP -\na=ice-ufrag:$\na=ice-pwd:$\n} } } } }",
+		n, name);
+	mg_has(w, "Error = 474 {");
+	assert_true(t->flags & TERM_ICE);
+	local(w, n, name, "");
+	assert_int_equal(t->flags & TERM_ICE, 0);
+	assert_true(t->flags & TERM_LATCH);
+	mg_askf(w, "Context = $ { Add = ip/access/$ { Media { Stream = 1 { " ICE_LOCAL(
+		       "TCP/MSRP", "a=ice-ufrag:$\na=ice-pwd:$\n") " } } } }");
+	mg_has(w, "Error = 449 {");
+}
+
 /* RTCP that is off comes back: the port above RTP's is kept for it. */
 static void test_rtcp_off(void **state)
 {
@@ -444,6 +525,7 @@ int main(void)
 		IN_WORLD(test_5_11_2_x_5_1_another_attempt),
 		IN_WORLD(test_5_11_2_x_5_2_expiry),
 		IN_WORLD(test_gm),
+		IN_WORLD(test_ice),
 		IN_WORLD(test_rtcp_off),
 	};
 
