@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A node is emptied under calls: a client and a call's media that are there lose no packet until they end by themselves,
-# a new client is sent to coturn's server and relays there, or gets 508; no new call; /readyz says so at
-# once. A control process that is killed goes on with it; "drain --wait" ends with the last call; the
+# a new client is sent to coturn's server and relays there, or gets 508; no new call, whoever asks for it: the command line,
+# a controller of ng, one of H.248, which are told why; /readyz says so at once. A control process that is killed goes on with it; "drain --wait" ends with the last call; the
 # deadline ends the rest, of which record, event and client are told why; after undrain all is as before. SIGTERM with
 # control.term-drain waits for what is left.
 # shellcheck source=tests/e2e/lib.sh
@@ -122,6 +122,14 @@ kill $third 2>/dev/null || true
 wait $third || true
 fl undrain >/dev/null
 
+# ---- controllers ----
+
+relay_config 's/^  h248-name: .*/  h248-name: mg1.example.net/' 's/^  h248-controllers: .*/  h248-controllers: [{address: 127.0.0.5}]/' >"$TMP/quickstart"
+timeout 120 python3 "$E2E/drain_controllers.py" "$BUILD/fairlead" "$CONFIG" >"$TMP/controllers" 2>&1 ||
+	fail "controllers: $(tail -n 3 "$TMP/controllers")"
+assert_eq "contexts that are left" "$(fl_json status .gateway.contexts)" 0
+note "controllers of ng and H.248 are refused new calls, and theirs go on: $(tail -n 1 "$TMP/controllers")"
+
 # ---- SIGTERM ----
 
 relay_config "$SHORT" "$DEFAULT" 's/^  term-drain: 0/  term-drain: 60/' >"$TMP/quickstart"
@@ -152,6 +160,7 @@ await 10 has_allocations $((before + 1)) || fail "no allocation: $(tail -n 3 "$T
 pid=$(cp_pid)
 kill -TERM "$pid"
 await 5 refused "$TMP/fifth" 508 || fail "SIGTERM does not drain: $(tail -n 3 "$TMP/fifth")"
+assert_eq "not ready by then" "$(readyz /readyz)" 503
 wait $fourth || fail "the fourth client: $(tail -n 3 "$TMP/fourth")"
 assert_eq "packets that the fourth client lost" "$(uclient_lost "$TMP/fourth")" 0
 assert_num "times that it asked the service manager for more time" "$(grep -c '^EXTEND_TIMEOUT_USEC=' "$TMP/notified")" -ge 2
