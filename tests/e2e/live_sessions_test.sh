@@ -175,6 +175,12 @@ fl --json context events | jq -e -s 'any(.[]; .call == "bob@home" and .what == "
 	fail "the controller is not told: $(fl context events)"
 fl context kill --local 10.2.0.1 --all | grep -qx 'Ended: 1 of 1 contexts.' || fail "by the local address"
 
+# ---- gone within a second, on both sides, from before the command ----
+
+timeout 200 python3 "$E2E/killed.py" "$BUILD/fairlead" "$CONFIG" "$RECORDS" >"$TMP/killed" 2>&1 ||
+	fail "$(tail -n 4 "$TMP/killed")"
+while read -r line; do note "$line"; done <"$TMP/killed"
+
 # ---- all, if that is meant ----
 
 client udp
