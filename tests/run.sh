@@ -63,6 +63,8 @@ usage()
 	                                           e1000, igb, tap, steer and bare: with --long, or asked for by name
 	  upgrade:boundary                         with --long, or asked for by name: programs from before the last
 	                                           two changes of the boundary are upgraded to these under load
+	  many:sessions                            likewise: a million sessions listed, filtered and killed, in
+	                                           50 MB and without a pause of the control process
 	  machine:NAME                             with --long: the README's commands in a new Debian
 	  package:NAME                             with --long, or asked for by a pattern that begins so: the
 	                                           package built, installed, upgraded and purged there,
@@ -94,7 +96,7 @@ whole() { [[ -z $PATTERN && -z $LONG ]]; } # the run that everybody waits for
 # want_kind KIND: whether the pattern may find names of this kind, told by its beginning.
 want_kind()
 {
-	local kind='^\^?(build|unit|tsan|fuzz|static|tcp|e2e|e2e-sanitized|hostile|vm|upgrade|machine|package|compiler)(:|$)'
+	local kind='^\^?(build|unit|tsan|fuzz|static|tcp|e2e|e2e-sanitized|hostile|vm|upgrade|many|machine|package|compiler)(:|$)'
 	[[ $PATTERN =~ $kind ]] || return 0
 	[[ ${BASH_REMATCH[1]} == "$1" ]]
 }
@@ -581,7 +583,7 @@ main()
 	logs_rotate
 	install_begin
 	say "builds"
-	if want_kind build || want_kind unit || want_kind tcp || want_kind e2e || want_kind vm || want_kind hostile || want_kind upgrade; then
+	if want_kind build || want_kind unit || want_kind tcp || want_kind e2e || want_kind vm || want_kind hostile || want_kind upgrade || want_kind many; then
 		build build:gcc build gcc && GCC=1
 	fi
 	# The sanitized build has clang's opinion, of the tests as well.
@@ -615,6 +617,7 @@ main()
 	unset ASAN_OPTIONS UBSAN_OPTIONS
 	if want_kind hostile && [[ -n ${GCC:-} ]]; then hostile; fi
 	if [[ -n $LONG || $PATTERN =~ ^\^?upgrade ]] && [[ -n ${GCC:-} ]]; then try upgrade:boundary tests/upgrade.sh; fi
+	if [[ -n $LONG || $PATTERN =~ ^\^?many ]] && [[ -n ${GCC:-} ]]; then try many:sessions build/perf/bench_sessions -a; fi
 	if want_kind machine && [[ -n $LONG ]]; then machines; fi
 	if [[ -n $LONG || $PATTERN =~ ^\^?package ]] && want_kind package; then packages; fi
 	if [[ -n $LONG || $PATTERN =~ ^\^?compiler ]] && want_kind compiler; then compilers; fi
