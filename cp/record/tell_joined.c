@@ -25,17 +25,41 @@ static uint64_t joined_id(const struct server *s, uint32_t worker, struct ctl_co
 	return siphash(&key, &of, sizeof(of));
 }
 
-/* By which transport a client comes to an address of ours. */
-static const char *transport_of(const struct server *s, const struct sock_addr *to)
+/* Of streams, at an address of ours that clients come to. NULL: there is none. */
+static const struct config_listener *listener_at(const struct server *s, const struct sock_addr *to)
 {
 	for (uint16_t i = 0; i < listener_places(s->conf); i++) {
 		const struct listener_place l = listener_place(s->conf, i);
 
 		if (sock_addr_eq(&l.addr, to) && !config_is_udp(l.transport) &&
 		    listener_is_there(s->conf, i))
-			return config_transport_name[l.transport];
+			return listener_at_place(s->conf, i);
 	}
-	return "tcp";
+	return NULL;
+}
+
+/*
+ * The service that has this back end, for clients who came to that address: the listener's own, or
+ * the only one. NULL: none has, or it may be any of several.
+ */
+static const struct config_service *
+service_between(const struct server *s, const struct sock_addr *to, const struct sock_addr *backend)
+{
+	const struct config_listener *l = listener_at(s, to);
+	const struct config_service *found = NULL;
+	uint32_t n = 0;
+
+	for (uint16_t i = 0; i < s->conf->n_service; i++) {
+		const struct config_service *v = &s->conf->service[i];
+
+		if (!sock_addr_eq(&v->backend, backend))
+			continue;
+		if (l && l->has_service && l->service_index == i)
+			return v;
+		found = v;
+		n++;
+	}
+	return n == 1 ? found : NULL;
 }
 
 /* What start, update and end have alike. */
@@ -48,16 +72,18 @@ struct pair {
 static void pair_fill(const struct server *s, uint32_t worker, const struct pair *p,
 		      struct record *r)
 {
+	const struct config_listener *l = listener_at(s, &p->to);
 	const uint32_t now = server_now(s);
 
 	tell_age(s, r, now > p->age_s ? now - p->age_s : 0);
 	r->id = joined_id(s, worker, p->client);
-	r->alloc = (struct record_alloc){ .client = p->from,
-					  .listener = p->to,
-					  .relayed = { p->own },
-					  .peer = p->peer,
-					  .transport = transport_of(s, &p->to),
-					  .relay_transport = "tcp" };
+	r->alloc =
+	    (struct record_alloc){ .client = p->from,
+				   .listener = p->to,
+				   .relayed = { p->own },
+				   .peer = p->peer,
+				   .transport = l ? config_transport_name[l->transport] : "tcp",
+				   .relay_transport = "tcp" };
 }
 
 static void pair_use(struct record *r, uint64_t to_peer, uint64_t to_client)
@@ -107,6 +133,7 @@ static void row_update(struct server *s, uint32_t worker, uint32_t idx,
 	const struct pair p = { { idx, c->gen }, c->remote,	c->local,
 				other->local,	 other->remote, c->age_s };
 	const struct table_alloc *a = NULL;
+	const struct config_service *v;
 	struct record *r = records_begin(s->records, RECORD_CONNECTION, RECORD_UPDATE);
 
 	if (!r)
@@ -116,6 +143,8 @@ static void row_update(struct server *s, uint32_t worker, uint32_t idx,
 		a = table_at_slot(s->table, worker, c->session);
 	if (a)
 		tell_owner(s, worker, a->sid, r);
+	else if ((v = service_between(s, &p.to, &p.peer)) != NULL)
+		service_put(r, v->name);
 	pair_use(r, c->passed, other->passed);
 	records_commit(s->records);
 }

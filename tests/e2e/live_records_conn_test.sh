@@ -56,7 +56,7 @@ await 10 found "$FROM" ".holders == [.holders[0]] and .holders[0].client == \"$A
 assert_eq "the back end's address" "$(jq -r '.holders[0].peer' "$TMP/who")" "$PEER4:$BACKEND"
 "$BUILD/fairlead" --config "$CONFIG" who "$FROM" >"$TMP/table"
 grep -qE "^$FROM +.* sip +$AT +$PEER4:$BACKEND +not seen" "$TMP/table" || fail "as a table: $(<"$TMP/table")"
-await 90 recorded ".event == \"update\" and .client == \"$AT\" and .to_peer.bytes == 1000 and .to_client.bytes == 2000" ||
+await 90 recorded ".event == \"update\" and .client == \"$AT\" and .service == \"sip\" and .to_peer.bytes == 1000 and .to_client.bytes == 2000" ||
 	fail "a connection that lives is not told of: $(tail -n 3 "$RECORDS")"
 touch "$TMP/first.go"
 await 20 found "$FROM" '.holders[0].until != null' || fail "its end is not told: $(<"$TMP/who")"

@@ -257,6 +257,59 @@ static void a_round(void **state)
 	assert_in_range(updates, 2, 3);
 }
 
+/* The live table has no names: the service is the one that has the other's address as its back end.
+ */
+static void updates_of_a_service(void **state)
+{
+	struct env *e = *state;
+	struct config_service *v = e->conf.service;
+	const struct sock_addr backend = at("203.0.113.5:80");
+	uint32_t place;
+
+	*row(e, 0, CLIENT) = (struct ctl_conn_info){ .gen = GEN,
+						     .remote = at("198.51.100.9:4000"),
+						     .local = at("192.0.2.7:5061"),
+						     .role = CONN_DATA,
+						     .session = UINT32_MAX,
+						     .joined = 1 + PEER };
+	*row(e, 0, PEER) = (struct ctl_conn_info){
+		.gen = 5, .remote = backend, .role = CONN_DATA, .session = UINT32_MAX
+	};
+	e->conf.n_service = 3;
+	strcpy(v[0].name, "msrp");
+	v[0].backend = at("203.0.113.5:81");
+	strcpy(v[1].name, "sip");
+	v[1].backend = backend;
+	strcpy(v[2].name, "acme");
+	v[2].backend = at("203.0.113.6:80");
+	place = 0;
+	while (tell_joined_some(&e->s, &place, 1000))
+		;
+	assert_string_equal(newest(e, RECORD_UPDATE)->alloc.service, "sip");
+	assert_string_equal(newest(e, RECORD_UPDATE)->alloc.user, "");
+	v[2].backend = backend; /* either may be it, */
+	place = 0;
+	while (tell_joined_some(&e->s, &place, 1000))
+		;
+	assert_string_equal(newest(e, RECORD_UPDATE)->alloc.service, "");
+	/* unless the listener is of one of them */
+	e->conf.listener[e->conf.n_listener++] =
+	    (struct config_listener){ .addr = at("192.0.2.7:5061"),
+				      .transport = TRANSPORT_TLS,
+				      .has_service = true,
+				      .service_index = 2 };
+	place = 0;
+	while (tell_joined_some(&e->s, &place, 1000))
+		;
+	assert_string_equal(newest(e, RECORD_UPDATE)->alloc.service, "acme");
+	assert_string_equal(newest(e, RECORD_UPDATE)->alloc.transport, "tls");
+	v[2].backend = v[1].backend = at("203.0.113.7:80"); /* by a reload */
+	place = 0;
+	while (tell_joined_some(&e->s, &place, 1000))
+		;
+	assert_string_equal(newest(e, RECORD_UPDATE)->alloc.service, "");
+}
+
 /* ---- half of the queue ---- */
 
 static atomic_bool disk_hangs, writer_waits;
@@ -340,6 +393,7 @@ int main(void)
 		T(a_round),
 		T(what_cannot_be),
 
+		T(updates_of_a_service),
 		T(half_is_not_for_strangers),
 	};
 
