@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A wrong configuration: every program that reads it says one sentence with file, line and key,
-# exits with another code than 0 and leaves no process behind. The running relay does not notice.
+# exits with another code than 0 and leaves no process behind. The running relay does not notice. And a right one is told
+# what it takes, as the tables of doc/deploy.md have it.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -25,8 +26,8 @@ assert "it is told what it takes" grep -q '^dataplane.memory-mb: 512 MiB, which 
 assert "and of what" grep -qE '^ +[0-9]+ MiB  packet buffers \(dataplane.mbufs\)$' "$TMP/takes"
 assert "and what fairlead-cp has of its own for them" grep -qE '^ +[0-9]+ MiB  allocations, in fairlead-cp ' "$TMP/takes"
 assert "and how many metrics there will be" grep -qE '^control.metrics-port: /metrics has [0-9]+ series' "$TMP/takes"
-series=$(sed -n 's/^control.metrics-port: .metrics has \([0-9]*\) series.*/\1/p' "$TMP/takes")
-assert "doc/deploy.md has as many" grep -q "series ($series with one worker)" "$ROOT/doc/deploy.md"
+python3 "$E2E/deploy_sizes.py" "$BUILD/fairlead-cp" "$ROOT/conf/fairlead.yaml" "$ROOT/doc/deploy.md" ||
+	fail "the tables of doc/deploy.md have drifted, as said above"
 for program in "fairlead-cp --check-config" "fairlead-cp --config" "fairlead-dp --config"; do
 	read -r name option <<<"$program"
 	set -- "$BUILD/$name" "$option"
