@@ -4,7 +4,7 @@
 # a new client is sent to coturn's server and relays there, or gets 508; no new call, whoever asks for it: the command line,
 # a controller of ng, one of H.248, which are told why; /readyz says so at once. A control process that is killed goes on with it; "drain --wait" ends with the last call; the
 # deadline ends the rest, of which record, event and client are told why; after undrain all is as before. SIGTERM with
-# control.term-drain waits for what is left.
+# control.term-drain waits for what is left. And a service manager is told that fairlead-cp is ready when it is attached.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -184,3 +184,19 @@ grep -q 'stopping on SIGINT' "$RUN/fairlead-cp.log" || fail "why it stopped: $(t
 start_cp
 wait $sixth || fail "the sixth client: $(tail -n 3 "$TMP/sixth")"
 assert_eq "packets that the sixth client lost" "$(uclient_lost "$TMP/sixth")" 0
+
+# ---- readiness ----
+
+# READY= makes "systemctl start" return (Type=notify), so it comes with a dataplane, and not before.
+told_ready() { grep -c '^READY=1$' "$TMP/notified" || true; }
+says_why() { (($(grep -c 'not attached to the dataplane' "$RUN/fairlead-cp.log" || true) > logged)); }
+is_ready() { (($(told_ready) == ready + 1)); }
+cp=$(cp_pid) dp=$(dp_pid)
+kill -KILL "$cp" "$dp"
+await 10 ended "$cp" && await 10 ended "$dp" || fail "they survive SIGKILL"
+logged=$(grep -c 'not attached to the dataplane' "$RUN/fairlead-cp.log" || true) ready=$(told_ready)
+NOTIFY_SOCKET=$TMP/notify start_cp
+await 20 says_why || fail "fairlead-cp does not miss its dataplane: $(tail -n 3 "$RUN/fairlead-cp.log")"
+assert_eq "times that it said READY=1 without a dataplane" $(($(told_ready) - ready)) 0
+RELAY_STAYS_DOWN=1 relay_start "$TMP/fairlead.yaml" >"$TMP/quickstart" || fail "fairlead-dp does not come back"
+await 20 is_ready || fail "READY=1 is not said where there is a dataplane: $(tail -n 3 "$TMP/notified")"
