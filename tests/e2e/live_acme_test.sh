@@ -4,8 +4,8 @@
 # relay by http-01 on port 80, a service on plain TCP, and by tls-alpn-01 on port 443, where TURN over TLS is as well
 # (RFC 8737). The back ends are the ACME clients' own servers in the core: lego for either, certbot for http-01. They reach
 # pebble through a listener on the core's side. What they write, lego over the files that were there
-# and certbot by links that change, clients of TLS are shown without a word of the operator's; an
-# allocation that was there goes on.
+# and certbot by links that change or by a hook that copies, clients of TLS are shown without a word of the
+# operator's; an allocation that was there goes on.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/tls.sh
@@ -106,6 +106,15 @@ certbot_run renew --force-renewal
 await 20 other || fail "the renewed certificate is not shown"
 assert_eq "serial number" "$(shown bot.fairlead.test serial)" "$(openssl x509 -noout -serial -in "$LIVE/cert.pem")"
 note "certbot, http-01, and its renewal"
+# Where certbot is on another machine, or its directories are nobody else's, a hook copies (doc/deploy.md).
+mkdir "$TMP/copied"
+cp "$LIVE/fullchain.pem" "$LIVE/privkey.pem" "$TMP/copied"
+ln -s "$TMP/copied" "$TMP/link" && mv -T "$TMP/link" "$BOT"
+serial=$(shown bot.fairlead.test serial)
+certbot_run renew --force-renewal --deploy-hook "cp \"\$RENEWED_LINEAGE/fullchain.pem\" \"\$RENEWED_LINEAGE/privkey.pem\" $TMP/copied"
+await 20 other || fail "what the hook has copied is not shown: $(tail -n 5 "$TMP/certbot.log")"
+assert_eq "serial number of the copy" "$(shown bot.fairlead.test serial)" "$(openssl x509 -noout -serial -in "$LIVE/cert.pem")"
+note "certbot, and a hook that copies"
 
 wait $turn || fail "the client that was there: $(tail -n 3 "$TMP/turn")"
 assert_num "messages that came back to it" "$(uclient_received "$TMP/turn")" -gt 0 # see relays() of uclient.sh
