@@ -1004,6 +1004,7 @@ static void test_errors(void **state)
 				       "") " }",
 		  449 },
 		{ "Context = $ { " ADD("", ", Events = 1 { dd/std }") " }", 451 },
+		{ "Context = $ { " ADD("", ", Events = 1 { g/sc }") " }", 451 },
 		{ "Context = $ { " ADD("", ", DigitMap = x { y }") " }", 444 },
 		{ "Context = - { Add = ROOT { Media { " LOCAL4 " } } }", 410 },
 		{ "Context = - { Modify = ROOT { Events = 1 { chp/MGCon } } }", 451 },
