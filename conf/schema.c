@@ -834,7 +834,7 @@ static const struct schema_key keys_radius[] = {
 	{ "servers", SCHEMA_MAP, LIST(config_radius, server, n_server, 0, CONFIG_RADIUS_MAX),
 	  .def = "[]", .keys = keys_radius_server,
 	  .lost = "nothing; records that wait are told to the servers that are there then; with none they are lost",
-	  .help = "that hear when allocations start, go on (records.update-minutes) and stop, RFC 2866; the next is asked where one does not answer; none: no accounting" },
+	  .help = "that hear when allocations, contexts and connections of services start, go on (records.update-minutes) and stop, RFC 2866; the next is asked where one does not answer; none: no accounting" },
 	{ "nas-identifier", SCHEMA_STRING, STRING(config_radius, nas_identifier, 0), .def = "",
 	  .help = "NAS-Identifier; empty: the name of the machine" },
 	{ "timeout", SCHEMA_UINT, FIELD(config_radius, timeout),
@@ -962,7 +962,7 @@ const struct schema_key schema_top[] = {
 	{ "records", SCHEMA_MAP, FIELD(config, records), .keys = keys_records,
 	  .applied = APPLIED_CP, .help = "records of who had which address, when" },
 	{ "radius", SCHEMA_MAP, FIELD(config, radius), .keys = keys_radius,
-	  .applied = APPLIED_LIVE, .help = "accounting of allocations by RADIUS" },
+	  .applied = APPLIED_LIVE, .help = "accounting by RADIUS" },
 	{ "aka", SCHEMA_MAP, FIELD(config, aka), .keys = keys_aka,
 	  .applied = APPLIED_LIVE, .help = "vectors of AKA from a home network, by RADIUS" },
 	{ .name = NULL }

@@ -47,6 +47,17 @@ static void fill(struct gateway *g, struct record *r, const struct context *c, c
 		term_fill(g, c, i, &r->context.term[i]);
 }
 
+/* What came so far, as the worker has written it within a second. */
+static void use_fill(const struct gateway *g, struct record *r, const struct context *c)
+{
+	struct context_use u;
+
+	r->context.counted =
+	    dplink_context_use(g->s->link, c->worker, c->cid, server_now(g->s), &u);
+	for (int i = 0; r->context.counted && i < 2; i++)
+		r->context.term[i].received = (struct record_use){ u.packets[i], u.bytes[i] };
+}
+
 void gate_record(struct gateway *g, const struct context *c, enum record_event event,
 		 const char *reason)
 {
@@ -55,6 +66,8 @@ void gate_record(struct gateway *g, const struct context *c, enum record_event e
 	if (!r)
 		return;
 	fill(g, r, c, reason);
+	if (event != RECORD_START)
+		use_fill(g, r, c);
 	records_commit(g->s->records);
 }
 
@@ -63,10 +76,11 @@ struct record *gate_record_counted(struct gateway *g, const struct context *c,
 {
 	struct record *r = g->s->records ? calloc(1, sizeof(*r)) : NULL;
 
-	if (r)
-		fill(g, r, c, reason);
-	if (r)
-		r->event = event;
+	if (!r)
+		return NULL;
+	fill(g, r, c, reason);
+	use_fill(g, r, c); /* it may be that nobody answers */
+	r->event = event;
 	return r;
 }
 
@@ -81,7 +95,7 @@ void gate_record_told(struct gateway *g, struct record *r, const struct ctl_term
 		to->id = r->id;
 		to->reason = r->reason;
 		to->context = r->context;
-		to->context.counted = stats != NULL;
+		to->context.counted |= stats != NULL;
 		for (int i = 0; stats && i < 2; i++) {
 			to->context.term[i].received =
 			    (struct record_use){ stats[i].packets + stats[i].rtcp_packets,

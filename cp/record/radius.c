@@ -289,12 +289,35 @@ static void wake_up(struct radius *r)
 		return; /* it has been woken already */
 }
 
+/* Clients of a service are nobody who has shown who he is. */
+static bool of_strangers(const struct record *rec)
+{
+	return rec->type == RECORD_CONNECTION;
+}
+
+/* Contexts count as those of one user, and so do the clients of a service. */
 static uint32_t user_of(const struct radius *r, const struct record *rec)
 {
-	const char *user = rec->alloc.user;
+	const char *user = rec->type == RECORD_CONTEXT ? ""
+			   : of_strangers(rec)	       ? rec->alloc.service
+						       : rec->alloc.user;
 	const uint32_t h = (uint32_t)siphash(&r->key, user, strlen(user));
 
 	return h ? h : 1;
+}
+
+/* What an allocation's connections relay (RFC 6062) is in its own records. */
+static bool is_wanted(const struct record *rec)
+{
+	return rec->type != RECORD_CONNECTION || !rec->alloc.allocation;
+}
+
+/* Half of the ring is for those who have shown who they are, and for contexts. */
+static bool may_wait(struct radius *r, const struct record *rec)
+{
+	if (of_strangers(rec) && radius_waiting(&r->n) >= record_ring_limit(&r->ring) / 2)
+		return false;
+	return share_may(&r->share, user_of(r, rec));
 }
 
 /* What the thread is done with is nobody's any more; until it is put in again it stands there. */
@@ -319,10 +342,10 @@ void radius_take(void *arg, const struct record *rec)
 	struct radius *r = arg;
 	const uint64_t head = atomic_load_explicit(&r->n.head, memory_order_relaxed);
 
-	if (rec->type != RECORD_ALLOCATION || !r->now->conf.n_server)
+	if (!r->now->conf.n_server || !is_wanted(rec))
 		return;
 	ring_move(r);
-	if (!share_may(&r->share, user_of(r, rec))) {
+	if (!may_wait(r, rec)) {
 		atomic_fetch_add_explicit(&r->n.lost, 1, memory_order_relaxed);
 		return;
 	}

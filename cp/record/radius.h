@@ -3,11 +3,13 @@
 #define FL_CP_RADIUS_H
 
 /*
- * Accounting by RADIUS (RFC 2866): what begins, goes on and ends with allocations is told to
- * servers. The event loop puts records into a ring of radius.queue and never waits; one thread
- * takes them from it, RADIUS_BURST at a time, and asks one server after the other until each
- * request has its answer. While none does, records wait, and where the ring is full the newest is
- * lost and counted; the last sixteenth of it is for users who have less than an equal part of it.
+ * Accounting by RADIUS (RFC 2866): what begins, goes on and ends of allocations, contexts and
+ * connections of services is told to servers. The event
+ * loop puts records into a ring of radius.queue and never waits; one thread takes them from it,
+ * RADIUS_BURST at a time, and asks one server after the other until each request has its answer.
+ * While none does, records wait, and where the ring is full the newest is lost and counted; the
+ * last sixteenth of it is for users who have less than an equal part of it, and half is not for
+ * clients of services, who have shown no credentials.
  */
 #include "../../conf/config.h"
 #include "record.h"
@@ -56,7 +58,7 @@ void radius_finish(struct radius *r, bool apply);
 void radius_close(struct radius *r);
 const struct radius_counts *radius_counts(const struct radius *r);
 
-/* arg: struct radius. A record that was made; of anything but an allocation it is none of ours. */
+/* arg: struct radius. A record that was made; one of an allocation's connection is none of ours. */
 void radius_take(void *arg, const struct record *rec);
 
 #endif

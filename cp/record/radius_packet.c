@@ -52,87 +52,184 @@ static uint32_t status_of(enum record_event e)
 	return e == RECORD_START ? STATUS_START : e == RECORD_END ? STATUS_STOP : STATUS_INTERIM;
 }
 
+/* Of allocations, of contexts, and how connections ended (lib/tcp_end.def). */
 enum radius_cause radius_cause(const char *reason)
 {
 	static const struct {
 		const char *reason;
 		enum radius_cause cause;
 	} t[] = {
-		{ "expired", RADIUS_IDLE_TIMEOUT },    { "released", RADIUS_USER_REQUEST },
-		{ "connection", RADIUS_LOST_CARRIER }, { "refused", RADIUS_NAS_ERROR },
-		{ "dataplane", RADIUS_NAS_REBOOT },    { "drained", RADIUS_ADMIN_REBOOT },
-		{ "killed", RADIUS_ADMIN_RESET },      { "port", RADIUS_NAS_ERROR },
+		{ "expired", RADIUS_IDLE_TIMEOUT },
+		{ "released", RADIUS_USER_REQUEST },
+		{ "connection", RADIUS_LOST_CARRIER },
+		{ "refused", RADIUS_NAS_ERROR },
+		{ "dataplane", RADIUS_NAS_REBOOT },
+		{ "drained", RADIUS_ADMIN_REBOOT },
+		{ "killed", RADIUS_ADMIN_RESET },
+		{ "port", RADIUS_NAS_ERROR },
 		{ "listener", RADIUS_ADMIN_RESET },
+		{ "relay", RADIUS_ADMIN_RESET },
+		{ "request", RADIUS_USER_REQUEST },
+		{ "answer_timeout", RADIUS_IDLE_TIMEOUT },
+		{ "connect_timeout", RADIUS_IDLE_TIMEOUT },
+		{ "inactive", RADIUS_IDLE_TIMEOUT },
+		{ "lifetime", RADIUS_SESSION_TIMEOUT },
+		{ "drain", RADIUS_ADMIN_REBOOT },
+		{ "tls_domain", RADIUS_ADMIN_RESET },
+		{ "done", RADIUS_USER_REQUEST },
+		{ "closed", RADIUS_NAS_REQUEST },
+		{ "reset", RADIUS_LOST_CARRIER },
+		{ "partner", RADIUS_LOST_CARRIER },
+		{ "timeout", RADIUS_LOST_CARRIER },
+		{ "keepalive", RADIUS_LOST_CARRIER },
+		{ "unreachable", RADIUS_LOST_CARRIER },
+		{ "idle", RADIUS_IDLE_TIMEOUT },
+		{ "stalled", RADIUS_IDLE_TIMEOUT },
+		{ "slow", RADIUS_IDLE_TIMEOUT },
+		{ "linger", RADIUS_IDLE_TIMEOUT },
+		{ "room", RADIUS_PORT_PREEMPTED },
+		{ "share", RADIUS_PORT_PREEMPTED },
+		{ "hoard", RADIUS_PORT_PREEMPTED },
+		{ "backend", RADIUS_SERVICE_UNAVAILABLE },
 	};
 
 	for (size_t i = 0; reason && i < sizeof(t) / sizeof(t[0]); i++)
 		if (strcmp(t[i].reason, reason) == 0)
 			return t[i].cause;
-	return RADIUS_NAS_ERROR;
+	return reason && strncmp(reason, "tls_", 4) == 0 ? RADIUS_USER_ERROR : RADIUS_NAS_ERROR;
 }
 
-/* The relayed addresses with their ports; NAS-Port has the port of the first. */
-static void put_relayed(struct packet *p, const struct record_alloc *a)
+/* Words of Connect-Info: what it is of, if it is no allocation, the transport, and addresses. */
+struct connect_info {
+	char text[RADIUS_VALUE_MAX + 1];
+	size_t len;
+	bool port; /* NAS-Port has been said: it is the first address' */
+};
+
+static void info_word(struct connect_info *i, const char *word)
 {
-	char info[3 * ADDR_STR_MAX], text[ADDR_STR_MAX];
-	size_t n = (size_t)snprintf(info, sizeof(info), "%s", a->relay_transport);
-	bool first = true;
+	const int n =
+	    snprintf(i->text + i->len, sizeof(i->text) - i->len, "%s%s", i->len ? " " : "", word);
 
-	for (int i = 0; i < 2; i++) {
-		const struct sock_addr *at = &a->relayed[i];
-
-		if (!be16_get(at->port))
-			continue;
-		if (first)
-			put_number(p, RADIUS_NAS_PORT, be16_get(at->port));
-		first = false;
-		if (ip_is_v4(&at->ip))
-			put(p, RADIUS_FRAMED_IP_ADDRESS, at->ip.b + 12, 4);
-		else
-			put(p, RADIUS_FRAMED_IPV6_ADDRESS, at->ip.b, sizeof(at->ip.b));
-		n += (size_t)snprintf(info + n, sizeof(info) - n, " %s",
-				      sock_addr_format(at, text, sizeof(text)));
-	}
-	put_text(p, RADIUS_CONNECT_INFO, info);
+	i->len += (size_t)n;
+	if (i->len >= sizeof(i->text))
+		i->len = sizeof(i->text) - 1;
 }
 
-/* Input is what comes from the client. */
-static void put_use(struct packet *p, const struct record_alloc *a)
+static void info_addr(struct connect_info *i, const struct sock_addr *a)
 {
-	const struct record_use *in = &a->to_peer, *out = &a->to_client;
+	char text[ADDR_STR_MAX];
 
+	if (be16_get(a->port))
+		info_word(i, sock_addr_format(a, text, sizeof(text)));
+}
+
+/* An address of ours that others know the client by. */
+static void put_own(struct packet *p, struct connect_info *i, const struct sock_addr *at)
+{
+	if (!be16_get(at->port))
+		return;
+	if (!i->port)
+		put_number(p, RADIUS_NAS_PORT, be16_get(at->port));
+	i->port = true;
+	if (ip_is_v4(&at->ip))
+		put(p, RADIUS_FRAMED_IP_ADDRESS, at->ip.b + 12, 4);
+	else
+		put(p, RADIUS_FRAMED_IPV6_ADDRESS, at->ip.b, sizeof(at->ip.b));
+	info_addr(i, at);
+}
+
+/* Input is what comes from the client, or from side a. A stream has no packets. */
+static void put_use(struct packet *p, const struct record_use *in, const struct record_use *out,
+		    bool packets)
+{
 	put_number(p, RADIUS_ACCT_INPUT_OCTETS, (uint32_t)in->bytes);
 	put_number(p, RADIUS_ACCT_OUTPUT_OCTETS, (uint32_t)out->bytes);
 	put_number(p, RADIUS_ACCT_INPUT_GIGAWORDS, (uint32_t)(in->bytes >> 32));
 	put_number(p, RADIUS_ACCT_OUTPUT_GIGAWORDS, (uint32_t)(out->bytes >> 32));
+	if (!packets)
+		return;
 	put_number(p, RADIUS_ACCT_INPUT_PACKETS, (uint32_t)in->packets);
 	put_number(p, RADIUS_ACCT_OUTPUT_PACKETS, (uint32_t)out->packets);
+}
+
+static void put_id(struct packet *p, enum radius_attr type, uint64_t id)
+{
+	char text[17];
+
+	snprintf(text, sizeof(text), "%016" PRIx64, id);
+	put_text(p, type, text);
+}
+
+/* ---- what a record is of ---- */
+
+static void put_alloc(struct packet *p, const struct record *rec)
+{
+	const struct record_alloc *a = &rec->alloc;
+	const bool joined = rec->type == RECORD_CONNECTION;
+	struct connect_info i = { .len = 0 };
+
+	put_text(p, RADIUS_USER_NAME, a->user);
+	put_text(p, RADIUS_NAS_PORT_ID, a->transport);
+	put_addr(p, RADIUS_CALLING_STATION_ID, &a->client);
+	put_addr(p, RADIUS_CALLED_STATION_ID, &a->listener);
+	if (joined)
+		info_word(&i, record_type_name[rec->type]);
+	info_word(&i, a->relay_transport);
+	for (int f = 0; f < 2; f++)
+		put_own(p, &i, &a->relayed[f]);
+	info_addr(&i, &a->peer);
+	if (a->service[0])
+		info_word(&i, a->service);
+	put_text(p, RADIUS_CONNECT_INFO, i.text);
+	if (rec->event != RECORD_START && a->counted)
+		put_use(p, &a->to_peer, &a->to_client, !joined);
+}
+
+/* Of an address that is not there nothing is sent. */
+static void put_station(struct packet *p, enum radius_attr type, const struct sock_addr *a)
+{
+	if (be16_get(a->port))
+		put_addr(p, type, a);
+}
+
+static void put_context(struct packet *p, const struct record *rec)
+{
+	const struct record_context *c = &rec->context;
+	const struct record_term *a = &c->term[0], *b = &c->term[1];
+	struct connect_info i = { .len = 0 };
+
+	put_text(p, RADIUS_ACCT_MULTI_SESSION_ID, c->call);
+	put_text(p, RADIUS_NAS_PORT_ID, a->transport ? a->transport : "");
+	put_station(p, RADIUS_CALLING_STATION_ID, &a->remote);
+	put_station(p, RADIUS_CALLED_STATION_ID, &b->remote);
+	info_word(&i, record_type_name[rec->type]);
+	info_word(&i, b->transport ? b->transport : "none");
+	put_own(p, &i, &a->local);
+	info_addr(&i, &a->rtcp);
+	info_addr(&i, &b->local);
+	info_addr(&i, &b->rtcp);
+	put_text(p, RADIUS_CONNECT_INFO, i.text);
+	if (rec->event != RECORD_START && c->counted)
+		put_use(p, &a->received, &b->received, true);
 }
 
 static void put_attributes(struct packet *p, const struct record *rec, const char *nas,
 			   uint64_t wall_ms)
 {
-	const struct record_alloc *a = &rec->alloc;
-	char text[ADDR_STR_MAX];
-
 	put_number(p, RADIUS_ACCT_STATUS_TYPE, status_of(rec->event));
-	snprintf(text, sizeof(text), "%016" PRIx64, rec->id);
-	put_text(p, RADIUS_ACCT_SESSION_ID, text);
-	put_text(p, RADIUS_USER_NAME, a->user);
+	put_id(p, RADIUS_ACCT_SESSION_ID, rec->id);
 	put_text(p, RADIUS_NAS_IDENTIFIER, nas);
 	put_number(p, RADIUS_NAS_PORT_TYPE, PORT_VIRTUAL);
-	put_text(p, RADIUS_NAS_PORT_ID, a->transport);
-	put_addr(p, RADIUS_CALLING_STATION_ID, &a->client);
-	put_addr(p, RADIUS_CALLED_STATION_ID, &a->listener);
-	put_relayed(p, a);
+	if (rec->type == RECORD_CONTEXT)
+		put_context(p, rec);
+	else
+		put_alloc(p, rec);
 	put_number(p, RADIUS_EVENT_TIMESTAMP, (uint32_t)(rec->wall_ms / 1000));
 	put_number(p, RADIUS_ACCT_DELAY_TIME,
 		   wall_ms > rec->wall_ms ? (uint32_t)((wall_ms - rec->wall_ms) / 1000) : 0);
-	if (rec->event != RECORD_START) {
+	if (rec->event != RECORD_START)
 		put_number(p, RADIUS_ACCT_SESSION_TIME, rec->duration_s);
-		if (a->counted)
-			put_use(p, a);
-	}
 	if (rec->event == RECORD_END)
 		put_number(p, RADIUS_ACCT_TERMINATE_CAUSE, radius_cause(rec->reason));
 }

@@ -3,7 +3,7 @@
 #define FL_CP_RADIUS_PACKET_H
 
 /*
- * A record of an allocation as an Accounting-Request, and whether a packet is its answer (RFC 2866
+ * A record as an Accounting-Request, and whether a packet is its answer (RFC 2866
  * 3, 4): bytes in, bytes out.
  */
 #include "../radius_wire.h"
@@ -26,6 +26,7 @@ enum radius_attr {
 	RADIUS_ACCT_INPUT_PACKETS = 47,
 	RADIUS_ACCT_OUTPUT_PACKETS = 48,
 	RADIUS_ACCT_TERMINATE_CAUSE = 49,
+	RADIUS_ACCT_MULTI_SESSION_ID = 50,
 	RADIUS_ACCT_INPUT_GIGAWORDS = 52,
 	RADIUS_ACCT_OUTPUT_GIGAWORDS = 53,
 	RADIUS_EVENT_TIMESTAMP = 55,
@@ -39,10 +40,15 @@ enum radius_cause {
 	RADIUS_USER_REQUEST = 1,
 	RADIUS_LOST_CARRIER = 2,
 	RADIUS_IDLE_TIMEOUT = 4,
+	RADIUS_SESSION_TIMEOUT = 5,
 	RADIUS_ADMIN_RESET = 6,
 	RADIUS_ADMIN_REBOOT = 7,
 	RADIUS_NAS_ERROR = 9,
+	RADIUS_NAS_REQUEST = 10,
 	RADIUS_NAS_REBOOT = 11,
+	RADIUS_PORT_PREEMPTED = 13,
+	RADIUS_SERVICE_UNAVAILABLE = 15,
+	RADIUS_USER_ERROR = 17,
 };
 
 /* Its length; 0: it could not be signed. nas is who we are, wall_ms when it is sent. */

@@ -10,30 +10,6 @@
 . "$E2E/radius.sh"
 
 RECORDS=$OWN_RUN/records.json
-# accounts PORT: with what it hears in its detail file.
-accounts()
-{
-	radius_start "$1" acct "preacct {
-	  }
-	  accounting {
-	    detail
-	  }"
-}
-
-# heard PORT ATTRIBUTE=VALUE...: a record of the detail file has all of them, which is in $TMP/heard then.
-heard()
-{
-	local detail=$TMP/$1/detail
-	shift
-	[[ -s $detail ]] || return 1
-	awk -v want="$(printf '\t%s\n' "$@")" 'BEGIN { RS = ""; n = split(want, w, "\n") }
-		{ ok = 1; for (i = 1; i <= n; i++) if (w[i] != "" && !index($0 "\n", w[i] "\n")) ok = 0; if (ok) { print; found = 1 } }
-		END { exit !found }' "$detail" >"$TMP/heard"
-}
-value() { sed -n "s/^\t$1 = //p" "$TMP/heard" | tail -n 1 | tr -d '"'; }
-metric() { in_relay curl -sS http://127.0.0.1:9643/metrics | sed -n "s/^fairlead_$1 //p"; }
-waits() { (($(metric radius_waiting) >= $1)); }
-told() { [[ $(metric radius_waiting) == 0 ]]; }
 client() { uclient "$1" -n "$2" -m 1 -c -e $PEER4 $SERVER4; }
 session() { fl_json sessions '.sessions[0].relayed[0] // empty'; }
 has_session() { [[ -n $(session) ]]; }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Accounting by RADIUS: what a server hears of an allocation's start, life and end (RFC 2866 5, RFC
+ * Accounting by RADIUS: what a server hears of the start, life and end of an allocation, a context
+ * and a service's connection (RFC 2866 5, RFC
  * 2869 5.1 for what is more than 4 GB), signed with the secret (RFC 2866 3); the next server is
  * asked where one is silent or does not know the secret; who puts records in never waits, and what
  * finds no room is counted.
@@ -204,12 +205,10 @@ static struct record record_of(enum record_event event)
 static void a_life(void **state)
 {
 	struct radius *r = opened();
-	struct record rec = record_of(RECORD_START), other = rec;
+	struct record rec = record_of(RECORD_START);
 	size_t n;
 
 	(void)state;
-	other.type = RECORD_CONTEXT;
-	radius_take(r, &other); /* is nobody's whom a server knows */
 	radius_take(r, &rec);
 	hear(server[0]);
 	expect_number(RADIUS_ACCT_STATUS_TYPE, 1);
@@ -261,6 +260,149 @@ static void a_life(void **state)
 	radius_close(r);
 }
 
+static struct record context_of(enum record_event event)
+{
+	struct record r = { .seq = 1,
+			    .wall_ms = UINT64_C(1800000000000),
+			    .duration_s = 75,
+			    .id = 0x77,
+			    .type = RECORD_CONTEXT,
+			    .event = event };
+
+	strcpy(r.context.call, "anne@home");
+	r.context.term[0] = (struct record_term){ .transport = "tls",
+						  .local = addr("198.51.100.7", 53211),
+						  .rtcp = addr("198.51.100.7", 53212),
+						  .remote = addr("192.0.2.7", 40000) };
+	r.context.term[1] =
+	    (struct record_term){ .transport = "udp", .local = addr("2001:db8::7", 4000) };
+	return r;
+}
+
+static void a_context(void **state)
+{
+	struct record rec = context_of(RECORD_START);
+	struct radius *r;
+	size_t n;
+
+	(void)state;
+	r = opened();
+	radius_take(r, &rec);
+	hear(server[0]);
+	expect_number(RADIUS_ACCT_STATUS_TYPE, 1);
+	expect_text(RADIUS_ACCT_SESSION_ID, "0000000000000077");
+	expect_text(RADIUS_ACCT_MULTI_SESSION_ID, "anne@home");
+	expect_text(RADIUS_USER_NAME, NULL);
+	expect_number(RADIUS_NAS_PORT, 53211);
+	expect_text(RADIUS_NAS_PORT_ID, "tls");
+	expect_text(RADIUS_CALLING_STATION_ID, "192.0.2.7:40000");
+	expect_text(RADIUS_CALLED_STATION_ID, NULL); /* nobody knows b's remote */
+	expect_number(RADIUS_FRAMED_IP_ADDRESS, 0xc6336407);
+	expect_text(RADIUS_CONNECT_INFO,
+		    "context udp 198.51.100.7:53211 198.51.100.7:53212 [2001:db8::7]:4000");
+	assert_null(attr(RADIUS_ACCT_SESSION_TIME, &n));
+	answer(server[0], "testing123");
+	rec = context_of(RECORD_UPDATE);
+	rec.context.counted = true;
+	rec.context.term[0].received = (struct record_use){ 7, UINT64_C(5) << 32 | 9 };
+	rec.context.term[1].received = (struct record_use){ 8, 11 };
+	radius_take(r, &rec);
+	hear(server[0]);
+	expect_number(RADIUS_ACCT_STATUS_TYPE, 3);
+	expect_number(RADIUS_ACCT_SESSION_TIME, 75);
+	expect_number(RADIUS_ACCT_INPUT_OCTETS, 9);
+	expect_number(RADIUS_ACCT_INPUT_GIGAWORDS, 5);
+	expect_number(RADIUS_ACCT_INPUT_PACKETS, 7);
+	expect_number(RADIUS_ACCT_OUTPUT_OCTETS, 11);
+	expect_number(RADIUS_ACCT_OUTPUT_PACKETS, 8);
+	answer(server[0], "testing123");
+	rec.event = RECORD_END;
+	rec.reason = "request";
+	radius_take(r, &rec);
+	hear(server[0]);
+	expect_number(RADIUS_ACCT_STATUS_TYPE, 2);
+	expect_number(RADIUS_ACCT_TERMINATE_CAUSE, RADIUS_USER_REQUEST);
+	answer(server[0], "testing123");
+	/* All that can be long is cut, and fits. */
+	memset(rec.context.call, 'c', sizeof(rec.context.call) - 1);
+	for (int side = 0; side < 2; side++) {
+		rec.context.term[side].local = rec.context.term[side].rtcp =
+		    rec.context.term[side].remote =
+			addr("2001:db8:1111:2222:3333:4444:5555:6666", 65535);
+	}
+	radius_take(r, &rec);
+	hear(server[0]);
+	assert_non_null(attr(RADIUS_ACCT_MULTI_SESSION_ID, &n));
+	assert_int_equal(n, 253);
+	assert_non_null(attr(RADIUS_CONNECT_INFO, &n));
+	answer(server[0], "testing123");
+	radius_close(r);
+}
+
+static struct record connection_of(const char *service, const char *user)
+{
+	struct record r = record_of(RECORD_END);
+
+	r.type = RECORD_CONNECTION;
+	r.reason = "done";
+	r.alloc.peer = addr("203.0.113.5", 5060);
+	r.alloc.relayed[1] = (struct sock_addr){ 0 };
+	r.alloc.relay_transport = "tcp";
+	r.alloc.allocation = *service ? 0 : 0xabc;
+	r.alloc.counted = true;
+	r.alloc.to_peer.bytes = 500;
+	strcpy(r.alloc.service, service);
+	strcpy(r.alloc.user, user);
+	return r;
+}
+
+static void a_connection(void **state)
+{
+	struct record of_service = connection_of("sip", ""), of_user = connection_of("", "alice");
+	struct radius *r;
+	size_t n;
+
+	(void)state;
+	r = opened();
+	radius_take(r, &of_user); /* its bytes are its allocation's */
+	radius_take(r, &of_service);
+	hear(server[0]);
+	expect_text(RADIUS_USER_NAME, NULL);
+	expect_text(RADIUS_CALLING_STATION_ID, "192.0.2.7:40000");
+	expect_text(RADIUS_CALLED_STATION_ID, "192.0.2.1:5349");
+	expect_text(RADIUS_NAS_PORT_ID, "tls");
+	expect_number(RADIUS_NAS_PORT, 53211);
+	expect_text(RADIUS_CONNECT_INFO, "connection tcp 198.51.100.7:53211 203.0.113.5:5060 sip");
+	expect_number(RADIUS_ACCT_INPUT_OCTETS, 500);
+	assert_null(attr(RADIUS_ACCT_INPUT_PACKETS, &n));
+	expect_number(RADIUS_ACCT_TERMINATE_CAUSE, RADIUS_USER_REQUEST);
+	answer(server[0], "testing123");
+	assert_int_equal(radius_counts(r)->head, 1);
+	assert_int_equal(radius_counts(r)->lost, 0);
+	radius_close(r);
+}
+
+/* Clients of services have half of it, and contexts the last sixteenth no more than others. */
+static void a_queue_of_strangers(void **state)
+{
+	struct record stranger = connection_of("sip", ""), context = context_of(RECORD_START),
+		      user = record_of(RECORD_START);
+	struct radius *r;
+
+	(void)state;
+	r = opened();
+	for (stranger.id = 1; stranger.id <= 100; stranger.id++)
+		radius_take(r, &stranger);
+	assert_int_equal(radius_waiting(radius_counts(r)), 32);
+	assert_int_equal(radius_counts(r)->lost, 68);
+	for (context.id = 1001; context.id <= 1100; context.id++)
+		radius_take(r, &context);
+	assert_in_range(radius_waiting(radius_counts(r)), 60, 63);
+	radius_take(r, &user);
+	assert_in_range(radius_waiting(radius_counts(r)), 61, 64);
+	radius_close(r);
+}
+
 static void causes(void **state)
 {
 	(void)state;
@@ -273,6 +415,17 @@ static void causes(void **state)
 	assert_int_equal(radius_cause("killed"), 6);
 	assert_int_equal(radius_cause("port"), 9);
 	assert_int_equal(radius_cause(NULL), 9);
+	assert_int_equal(radius_cause("request"), 1);
+	assert_int_equal(radius_cause("inactive"), 4);
+	assert_int_equal(radius_cause("lifetime"), 5);
+	assert_int_equal(radius_cause("drain"), 7);
+	assert_int_equal(radius_cause("done"), 1);
+	assert_int_equal(radius_cause("closed"), 10);
+	assert_int_equal(radius_cause("reset"), 2);
+	assert_int_equal(radius_cause("share"), 13);
+	assert_int_equal(radius_cause("backend"), 15);
+	assert_int_equal(radius_cause("tls_alert"), 17);
+	assert_int_equal(radius_cause("tls_domain"), 6);
 }
 
 /* One that is silent, or that answers with another secret, is no server; the next one is. */
@@ -619,6 +772,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_life),
+		TEST(a_context),
+		TEST(a_connection),
+		TEST(a_queue_of_strangers),
 		cmocka_unit_test(causes),
 		TEST(the_next_server),
 		TEST(a_queue_that_is_full),

@@ -2,10 +2,12 @@
 /*
  * The record of an allocation's end has what it relayed up to its last packet, which a worker tells
  * when it has ended the session: the record waits for that, not for a worker that hangs or for a
- * dataplane that is gone. Each end is told once, in order, however many wait.
+ * dataplane that is gone. Each end is told once, in order, however many wait. Of a context what
+ * came so far is in each update, and in its end where nobody answers with more.
  */
 #include "tests/world/gate_env.h"
 
+#include "cp/context/gateway.h"
 #include "cp/record/records.h"
 #include "cp/record/tell.h"
 #include "cp/session.h"
@@ -14,17 +16,23 @@
 
 enum { BEFORE = 10, AFTER = 15 }; /* packets that are known when it ends, and then */
 
-static int setup(void **state)
+static void records_begun(struct env *e)
 {
 	static struct config_records conf = { .queue = 4096 };
-	struct sock_addr relayed;
 	char err[256];
+
+	e->s.records = records_open(&conf, err, sizeof(err));
+	assert_non_null(e->s.records);
+}
+
+static int setup(void **state)
+{
+	struct sock_addr relayed;
 	struct env *e;
 
 	env_setup_started(state);
 	e = *state;
-	e->s.records = records_open(&conf, err, sizeof(err));
-	assert_non_null(e->s.records);
+	records_begun(e);
 	ask_allocate(e, 1, &relayed);
 	ask_allocate(e, 2, &relayed);
 	gate_drain(e);
@@ -179,14 +187,73 @@ static void more_than_may_wait(void **state)
 	assert_int_equal(tell_room(&e->s), TELL_ENDS);
 }
 
+/* ---- contexts ---- */
+
+static int context_setup(void **state)
+{
+	gate_setup(state);
+	records_begun(*state);
+	return 0;
+}
+
+/* What a worker wrote of it. */
+static void context_use(struct env *e, const struct context *c, uint64_t packets)
+{
+	struct ctl_context_use *u =
+	    (struct ctl_context_use *)(e->dp.base + e->dp.region->worker[c->worker].gate_use) +
+	    c->cid.slot;
+
+	for (uint64_t side = 0; side < 2; side++) {
+		u->side[side].packets = packets + side;
+		u->side[side].bytes = 100 * packets;
+	}
+	u->gen = c->cid.gen;
+}
+
+static void context_told(const struct env *e, enum record_event event, bool counted,
+			 uint64_t packets)
+{
+	const struct record *r = records_get(e->s.records, told(e));
+
+	assert_int_equal(r->type, RECORD_CONTEXT);
+	assert_int_equal(r->event, event);
+	assert_int_equal(r->context.counted, counted);
+	for (uint64_t side = 0; counted && side < 2; side++) {
+		assert_int_equal(r->context.term[side].received.packets, packets + side);
+		assert_int_equal(r->context.term[side].received.bytes, 100 * packets);
+	}
+}
+
+static void what_came_to_a_context(void **state)
+{
+	struct env *e = *state;
+	struct context *c = gate_added_udp(e);
+
+	context_told(e, RECORD_START, false, 0);
+	gate_report(e->s.gateway, c); /* its worker has not written anything */
+	context_told(e, RECORD_UPDATE, false, 0);
+	context_use(e, c, 70);
+	gate_report(e->s.gateway, c);
+	context_told(e, RECORD_UPDATE, true, 70);
+	context_use(e, c, 90);
+	gate_kill(e->s.gateway, c);
+	gate_pass(e, 30); /* nobody says more */
+	context_told(e, RECORD_END, true, 90);
+}
+
+#define C(name) cmocka_unit_test_setup_teardown(name, context_setup, teardown)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(what_came_until_the_end_counts),	  T(anothers_is_not_taken),
-		T(a_worker_that_hangs_is_not_waited_for), T(nor_is_a_dataplane_that_is_gone),
-		T(the_last_are_told_when_it_stops),	  T(more_than_may_wait),
+		T(what_came_until_the_end_counts),
+		T(anothers_is_not_taken),
+		T(a_worker_that_hangs_is_not_waited_for),
+		T(nor_is_a_dataplane_that_is_gone),
+		T(the_last_are_told_when_it_stops),
+		T(more_than_may_wait),
+		C(what_came_to_a_context),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
