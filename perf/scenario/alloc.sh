@@ -27,7 +27,7 @@ alone()
 	bench taskset -c 0 "$BUILD/perf/bench_alloc" -n 100000
 	keep fairlead bench=alone <"$TMP/out"
 	say "alloc: the same with records"
-	bench taskset -c 0 "$BUILD/perf/bench_alloc" -n 100000 -R -a
+	bench taskset -c 0 "$BUILD/perf/bench_alloc" -n 100000 -R -a -f 50000
 	keep fairlead bench=records <"$TMP/out"
 	say "alloc: a million sessions listed, filtered and killed"
 	BENCH_SECS=600 bench taskset -c 0 "$BUILD/perf/bench_sessions" -a
