@@ -143,6 +143,18 @@ static void certificates_tell(const struct config *c, FILE *out)
 	}
 }
 
+static void connections_tell(const struct config *c, FILE *out)
+{
+	const uint32_t tcp = c->tcp.connections, tls = c->tls.connections;
+
+	fprintf(out, "tcp.connections: %" PRIu64 " on all workers",
+		(uint64_t)tcp * c->dataplane.n_workers);
+	if (config_has_tls(c))
+		fprintf(out, ", of which %" PRIu64 " may be TLS (tls.connections)",
+			(uint64_t)(tls < tcp ? tls : tcp) * c->dataplane.n_workers);
+	fprintf(out, "\n");
+}
+
 void needs_tell(const struct config *c, FILE *out)
 {
 	memory_tell(c, out);
@@ -150,12 +162,7 @@ void needs_tell(const struct config *c, FILE *out)
 	buffers_tell(c, out);
 	ports_tell(c, out);
 	vlans_tell(c, out);
-	fprintf(out, "tcp.connections: %" PRIu64 " on all workers",
-		(uint64_t)c->tcp.connections * c->dataplane.n_workers);
-	if (config_has_tls(c))
-		fprintf(out, ", of which %" PRIu64 " may be TLS (tls.connections)",
-			(uint64_t)c->tls.connections * c->dataplane.n_workers);
-	fprintf(out, "\n");
+	connections_tell(c, out);
 	if (c->control.metrics_port)
 		fprintf(out,
 			"control.metrics-port: /metrics has %u series, and what drivers count\n",

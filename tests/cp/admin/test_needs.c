@@ -63,6 +63,15 @@ static void sums(void **state)
 				     "turn.allocations-max, 110\n"));
 	assert_non_null(strstr(said, "ports: 1 of 16 places; no device has a VLAN"));
 	assert_non_null(strstr(said, "tcp.connections: 600 on all workers\n"));
+	c->n_listener = 1;
+	c->listener[0].transport = TRANSPORT_TLS;
+	c->tls.connections = 200;
+	assert_non_null(
+	    strstr(told(c), "tcp.connections: 600 on all workers, of which 400 may be TLS "));
+	c->tls.connections = 5000;
+	assert_non_null(
+	    strstr(told(c), "tcp.connections: 600 on all workers, of which 600 may be TLS "));
+	c->n_listener = 0;
 	c->n_port = 2;
 	c->port[1] = (struct config_port){ .vlan = 7, .shares = 1 };
 	assert_non_null(
