@@ -166,13 +166,20 @@ attached() { [[ $(fairlead --json status | jq .dataplane.attached) == true ]]; }
 # a client gives up an allocation and asks for another.
 relayed() { fairlead --json sessions | jq -c '[.sessions[] | select(.to_client.packets > 0).relayed]'; }
 
+# ends_sessions: those of clients that are gone, if there are any. They would expire in the middle, and be taken for those
+# of the next client. Where there are none the command fails.
+ends_sessions()
+{
+	fairlead sessions kill --all >/dev/null 2>&1 || ! allocated || fail "the sessions of clients that are gone cannot be ended"
+}
+
 # under_media MESSAGES COMMAND...: what is done while a client is served loses none of its messages, in one of three
 # tries: where the machine that emulates has much else to do, messages come too late for the client, or not at all.
 under_media()
 {
 	local try media
 	for try in 1 2 3; do
-		fairlead sessions kill --all >/dev/null || fail "the sessions of clients that are gone cannot be ended" # or who is it that is served
+		ends_sessions
 		client "$TMP/media" "$1" &
 		media=$!
 		await 20 allocated || fail "there is no allocation"
@@ -218,7 +225,7 @@ served_since() { (($(came_back) + 0 > $1 + 20)); }
 # media_begins: a client that sends for as long as it takes, until media_goes_on has seen more come back to it.
 media_begins()
 {
-	fairlead sessions kill --all >/dev/null || fail "the sessions of clients that are gone cannot be ended" # or they expire meanwhile
+	ends_sessions
 	"${CLIENT[@]}" -n 50000 10.1.0.1 >"$TMP/media" 2>&1 &
 	MEDIA=$!
 	await 20 allocated || fail "there is no allocation"
