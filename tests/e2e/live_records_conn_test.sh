@@ -63,6 +63,12 @@ await 20 found "$FROM" '.holders[0].until != null' || fail "its end is not told:
 assert_eq "what passed, and why it ended" \
 	"$(jq -c '.holders[0] | [.to_peer.bytes, .to_client.bytes, .reason]' "$TMP/who")" '[1000,2000,"done"]'
 assert_num "ids of that connection" "$(jq -s --arg at "$AT" '[.[] | select(.client == $at) | .id] | unique | length' "$RECORDS")" -eq 1
+began=$(jq -r '.holders[0].from' "$TMP/who") ended=$(jq -r '.holders[0].until' "$TMP/who")
+for at in "$began" "$ended"; do
+	who "$FROM" "$at" >"$TMP/who" || fail "nobody came from $FROM at $at"
+	jq -e ".holders | length == 1 and .[0].client == \"$AT\"" "$TMP/who" >/dev/null || fail "who came from $FROM at $at: $(<"$TMP/who")"
+done
+! who "$FROM" 2020-01-01T12:00Z >"$TMP/who" || fail "somebody came from $FROM long ago: $(<"$TMP/who")"
 note "a back end's: $(wc -l <"$RECORDS") records"
 
 # ---- fairlead-cp is away ----

@@ -112,6 +112,13 @@ came() { [[ $(fl --json context show "$context" | jq '.terminations[0].counters.
 await 10 came || fail "ten datagrams did not come: $(fl --json context show "$context")"
 fl context delete "$context" >/dev/null
 await 10 found "$port" '.holders[-1] | .until != null' || fail "its end is not told: $(<"$TMP/who")"
+# At a time: while it lasted, and not before.
+began=$(jq -r '.holders[-1].from' "$TMP/who") ended=$(jq -r '.holders[-1].until' "$TMP/who")
+for at in "$began" "$ended"; do
+	who "$port" "$at" >"$TMP/who" || fail "nobody had $port at $at"
+	jq -e '.holders | length == 1 and .[0].call == "anne@home"' "$TMP/who" >/dev/null || fail "who had $port at $at: $(<"$TMP/who")"
+done
+! who "$port" 2020-01-01T12:00Z >"$TMP/who" || fail "somebody had $port long ago: $(<"$TMP/who")"
 grep '"type":"context"' "$RECORDS" | tail -n 1 >"$TMP/end"
 assert_eq "what its end says was received" "$(jq -c '[.event, .a.received.packets, .a.received.bytes, .b.received.packets]' "$TMP/end")" '["end",10,1000,0]'
 
@@ -124,15 +131,19 @@ note "the log has all $(wc -l <"$RECORDS") lines of the file"
 
 CALLS=60
 unlogged() { fl_json status .lost.records_unlogged; }
-# calls WORD: begins and ends CALLS contexts: two records each.
+# calls WORD: begins and ends CALLS contexts, by one process since allocations live for seconds here: two records each.
 calls()
 {
-	local i id
-	for ((i = 0; i < CALLS; i++)); do
-		id=$(fl --json context add --call "log-$1-$i" --a transport=udp,realm=access,remote=10.1.0.2:4000 \
-			--b transport=udp,realm=core,remote=10.2.0.2:4000 | jq -r .context)
-		fl context delete "$id" >/dev/null || fail "call $i of $1 does not end"
-	done
+	timeout 30 python3 - "$1" "$CALLS" >"$TMP/calls" 2>&1 <<-'END' || fail "calls $1: $(tail -n 1 "$TMP/calls")"
+	import os, sys
+	sys.path.insert(0, os.environ["E2E"])
+	import gatelib
+	rpc = gatelib.Rpc()
+	for n in range(int(sys.argv[2])):
+	    c = rpc.ask("context.add", call=f"log-{sys.argv[1]}-{n}", terminations=[
+	        {"transport": "udp", "realm": "access", "remote": "10.1.0.2:4000"}, {"transport": "udp", "realm": "core", "remote": "10.2.0.2:4000"}])
+	    rpc.ask("context.delete", context=c["context"])
+	END
 }
 # ends WORD: how many ends of its calls the file has, in $REPLY.
 ends() { REPLY=$(jq -s "[.[] | select(.event == \"end\" and ((.call // \"\") | startswith(\"log-$1-\")))] | length" "$RECORDS"); }
