@@ -18,6 +18,7 @@ tmux_() { in_relay tmux -u -f /dev/null -S "$TMP/tmux" "$@"; }
 tmux_ends() { in_relay tmux -S "$TMP/tmux" kill-server 2>/dev/null || true; }
 AT_END=tmux_ends
 tmux_ new-session -d -s stays cat # the server ends with its last session
+tmux_ set-option -gw remain-on-exit on
 
 # terminal COLUMNS COMMAND...: one in which that runs; NO_COLOR and the like before it, by env.
 terminal()
@@ -26,7 +27,6 @@ terminal()
 	shift
 	PANE=t$((++TERMINALS))
 	tmux_ new-session -d -s $PANE -x "$columns" -y 60 "$(printf '%q ' env TERM=screen-256color HISTFILE= "$@")"
-	tmux_ set-option -t $PANE remain-on-exit on >/dev/null
 }
 TERMINALS=0
 keys() { tmux_ send-keys -t $PANE "$@"; }
