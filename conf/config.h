@@ -645,8 +645,9 @@ static inline uint32_t config_relay_worker(const struct config *c, uint32_t rela
  */
 char *config_agreed(const struct config *c);
 
-/* Digest of what both processes must agree on: workers, sizes, ports. */
+/* Digest of what both processes must agree on: workers, sizes, devices. The other of its text. */
 uint64_t config_digest(const struct config *c);
+uint64_t config_agreed_digest(const char *text);
 
 /* Prints every key with type, range, default and unit. */
 void config_help(FILE *out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "config.h"
+#include "vlan.h"
 #include "../lib/siphash.h"
 
 #include <stdlib.h>
@@ -9,6 +10,20 @@
  * colon. The key of its hash is fixed: the digest finds two different files, it does not stand
  * against an attacker.
  */
+
+/*
+ * Of a device that with the lowest tag stands for all: others come and go while both run, and which
+ * of them is the first says the order of the file, which each process may have read at another
+ * time.
+ */
+static bool stands_for_device(const struct config *c, const struct config_port *p)
+{
+	for (const struct config_port *q = c->port; q < c->port + c->n_port; q++) {
+		if (!q->gone && q->vlan < p->vlan && ports_are_of_one_device(p, q))
+			return false;
+	}
+	return true;
+}
 
 /* By name: places are each process' own. */
 static const struct config_port *port_after(const struct config *c, const struct config_port *last)
@@ -28,7 +43,8 @@ static void put_ports(const struct config *c, FILE *f)
 	const struct config_port *p = NULL;
 
 	while ((p = port_after(c, p)) != NULL)
-		fprintf(f, "ports: %s %s %u %u\n", p->name, p->device, p->mtu, p->vlan);
+		if (stands_for_device(c, p))
+			fprintf(f, "ports: %s %s %u %u\n", p->name, p->device, p->mtu, p->vlan);
 }
 
 static void put_gateway(const struct config *c, FILE *f)
@@ -67,9 +83,6 @@ char *config_agreed(const struct config *c)
 	fprintf(f, "tcp.connections: %u\n", c->tcp.connections);
 	/* Clients are told the one, keys change by the other. */
 	fprintf(f, "tls.ticket-lifetime: %u\n", c->tls.ticket_lifetime);
-	/* Shares are told to who has a place for them. */
-	fprintf(f, "turn.user-rate: %s\n", c->turn.user_rate ? "limited" : "any");
-	fprintf(f, "turn.user-packets: %s\n", c->turn.user_packets ? "limited" : "any");
 	put_ports(c, f);
 	put_gateway(c, f);
 	put_ipsec(c, f);
@@ -77,12 +90,18 @@ char *config_agreed(const struct config *c)
 	return text;
 }
 
-uint64_t config_digest(const struct config *c)
+uint64_t config_agreed_digest(const char *text)
 {
 	static const struct siphash_key key = { { UINT64_C(0x6c7261696c656164),
 						  UINT64_C(0x636f6e6669670001) } };
+
+	return siphash(&key, text, strlen(text));
+}
+
+uint64_t config_digest(const struct config *c)
+{
 	char *text = config_agreed(c);
-	uint64_t digest = text ? siphash(&key, text, strlen(text)) : 0;
+	uint64_t digest = text ? config_agreed_digest(text) : 0;
 
 	free(text);
 	return digest;

@@ -86,26 +86,50 @@ static char *file_read(const char *path)
 	return NULL;
 }
 
-static void dataplane_tell(const struct config *c, FILE *out)
+/* What was agreed on last; NULL: nothing. */
+static char *record_read(const struct config *c)
 {
-	char path[COST_PATH], list[1024] = "";
-	char *now = config_agreed(c), *was;
+	char path[COST_PATH];
 
 	path_of(c, "", path);
-	was = file_read(path);
+	return file_read(path);
+}
+
+static void keys_list(const struct config *c, const char *was, char *list, size_t size)
+{
+	char *now = config_agreed(c);
+
+	list[0] = '\0';
 	if (now && was) {
-		keys_add(now, was, list, sizeof(list));
-		keys_add(was, now, list, sizeof(list));
+		keys_add(now, was, list, size);
+		keys_add(was, now, list, size);
 	}
-	if (list[0]) {
+	if (list[0])
 		list[strlen(list) - 1] = '\0'; /* the last comma */
+	free(now);
+}
+
+static void dataplane_tell(const struct config *c, FILE *out)
+{
+	char *was = record_read(c), list[1024];
+
+	keys_list(c, was, list, sizeof(list));
+	if (list[0])
 		fprintf(out,
 			"fairlead-dp has to be started again for%s: connections over TCP and TLS "
 			"end, what goes over UDP stands still meanwhile\n",
 			list);
-	}
-	free(now);
 	free(was);
+}
+
+bool cost_keys(const struct config *c, uint64_t agreed, char *list, size_t size)
+{
+	char *was = record_read(c);
+	const bool known = was && config_agreed_digest(was) == agreed;
+
+	keys_list(c, known ? was : NULL, list, size);
+	free(was);
+	return list[0] != '\0';
 }
 
 /* ---- what becomes of the state files ---- */

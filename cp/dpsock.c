@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dpsock.h"
 
+#include "alike.h"
 #include "log.h"
 #include "../lib/seq.h"
 
@@ -18,6 +19,8 @@ enum { WELCOME_FDS = 2, FDS_BYTES = WELCOME_FDS * sizeof(int) };
 /* Another has to be told to be silent before us, which takes a second each, four of them. */
 enum { WELCOME_S = 10 };
 
+enum { DPSOCK_LINE = CONFIG_STR_MAX + ALIKE_TEXT }; /* bytes of a line of the log */
+
 /* A request: under way, or waiting for the one before it. */
 struct ask {
 	dpsock_answer *answer;
@@ -31,6 +34,7 @@ struct dpsock {
 	struct event_base *base;
 	struct server *server;
 	void (*change)(void *ctx);
+	void (*differ)(void *ctx, uint64_t agreed, uint64_t live); /* NULL: nobody asks */
 	void *ctx;
 	int fd;
 	struct event *readable;
@@ -40,7 +44,7 @@ struct dpsock {
 	uint32_t seq;		/* of asks[0] once it is sent */
 	uint32_t n_asks;
 	struct ask asks[DPSOCK_ASKS_MAX];
-	char last[CONFIG_STR_MAX]; /* what was logged last, to say it once */
+	char last[DPSOCK_LINE]; /* what was logged last, to say it once */
 };
 
 static void say_once(struct dpsock *d, const char *text)
@@ -134,7 +138,7 @@ static void dpsock_reset(struct dpsock *d, const char *why)
 {
 	struct timeval tv = { d->retry_ms / 1000, (suseconds_t)(d->retry_ms % 1000) * 1000 };
 	bool attached = dplink_attached(d->server->link);
-	char text[CONFIG_STR_MAX];
+	char text[DPSOCK_LINE];
 
 	event_del(d->patience);
 	snprintf(text, sizeof(text), "%s the dataplane at %s: %s",
@@ -162,16 +166,18 @@ void dpsock_drop(struct dpsock *d, const char *why)
 
 /* ---- welcome ---- */
 
-static const char *verdict_text(uint32_t verdict)
+/* Why a dataplane of our version is none for us, or NULL. */
+static const char *verdict_text(const struct dpsock *d, const struct ctl_welcome *w,
+				char text[ALIKE_TEXT])
 {
-	switch (verdict) {
-	case CTL_BAD_CONFIG:
-		return "it runs another configuration; restart both with the same file";
-	case CTL_BUSY:
+	if (w->verdict == CTL_BUSY)
 		return "another control process is attached; fairlead-dp's log has its pid";
-	default:
+	if (w->verdict != CTL_WELCOME && w->verdict != CTL_BAD_CONFIG)
 		return "it refused";
-	}
+	if (w->verdict == CTL_WELCOME && w->config_digest == config_digest(d->server->conf))
+		return NULL;
+	alike_tell(d->server, w->config_digest, text);
+	return text;
 }
 
 _Static_assert(CMSG_SPACE(FDS_BYTES) == CMSG_LEN(FDS_BYTES),
@@ -210,14 +216,16 @@ static ssize_t welcome_recv(int fd, struct ctl_welcome *w, int fds[WELCOME_FDS],
  * Why not, or NULL. A welcome of any version begins as ours, whatever its length: text is for that.
  */
 static const char *welcome_refuse(const struct dpsock *d, ssize_t n, const struct ctl_welcome *w,
-				  bool whole, const int fds[WELCOME_FDS], char text[CTL_TEXT_MAX])
+				  bool whole, const int fds[WELCOME_FDS], char text[ALIKE_TEXT])
 {
+	const char *why;
+
 	if (n == 0)
 		return "it closed the socket";
 	if (n < (ssize_t)offsetof(struct ctl_welcome, verdict) || w->magic != CTL_ABI_MAGIC)
 		return "it broke the protocol";
 	if (w->abi_version != CTL_ABI_VERSION) {
-		snprintf(text, CTL_TEXT_MAX,
+		snprintf(text, ALIKE_TEXT,
 			 "it has version %u of the boundary, and this fairlead-cp %u; install both "
 			 "of one version and restart both",
 			 w->abi_version, CTL_ABI_VERSION);
@@ -227,24 +235,34 @@ static const char *welcome_refuse(const struct dpsock *d, ssize_t n, const struc
 		return "it sent more than a welcome";
 	if (n != sizeof(*w))
 		return "it broke the protocol";
-	if (w->verdict != CTL_WELCOME)
-		return verdict_text(w->verdict);
-	if (w->config_digest != config_digest(d->server->conf))
-		return verdict_text(CTL_BAD_CONFIG);
+	why = verdict_text(d, w, text);
+	if (why)
+		return why;
 	return fds[0] < 0 || fds[1] < 0 ? "it sent the wrong descriptors" : NULL;
+}
+
+/* Whether what a whole welcome says of its file is not what ours says. */
+static bool welcome_differs(const struct dpsock *d, const struct ctl_welcome *w, ssize_t n)
+{
+	if (n != sizeof(*w) || w->magic != CTL_ABI_MAGIC || w->abi_version != CTL_ABI_VERSION ||
+	    (w->verdict != CTL_WELCOME && w->verdict != CTL_BAD_CONFIG))
+		return false;
+	return w->config_digest != config_digest(d->server->conf) ||
+	       w->live_digest != reload_digest(d->server);
 }
 
 static void welcome_take(struct dpsock *d)
 {
-	char err[CONFIG_STR_MAX], text[CTL_TEXT_MAX];
+	char err[CONFIG_STR_MAX], text[ALIKE_TEXT];
 	struct ctl_welcome w;
 	int fds[WELCOME_FDS];
-	bool whole;
+	bool whole, differs;
 	ssize_t n = welcome_recv(d->fd, &w, fds, &whole);
 	const char *why;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	differs = welcome_differs(d, &w, n);
 	why = welcome_refuse(d, n, &w, whole, fds, text);
 	if (why) {
 		for (int i = 0; i < WELCOME_FDS; i++) {
@@ -252,6 +270,8 @@ static void welcome_take(struct dpsock *d)
 				close(fds[i]);
 		}
 		dpsock_reset(d, why);
+		if (differs && d->differ)
+			d->differ(d->ctx, w.config_digest, w.live_digest);
 		return;
 	}
 	if (!server_attach(d->server, fds[0], w.region_size, fds[1], err, sizeof(err))) {
@@ -264,6 +284,8 @@ static void welcome_take(struct dpsock *d)
 		 d->server->conf->dataplane.socket);
 	say_once(d, err);
 	d->change(d->ctx);
+	if (differs && d->differ)
+		d->differ(d->ctx, w.config_digest, w.live_digest);
 }
 
 /*
@@ -378,6 +400,11 @@ struct dpsock *dpsock_create(struct event_base *base, struct server *s, void (*c
 		return NULL;
 	}
 	return d;
+}
+
+void dpsock_on_differ(struct dpsock *d, void (*differ)(void *ctx, uint64_t agreed, uint64_t live))
+{
+	d->differ = differ;
 }
 
 void dpsock_free(struct dpsock *d)

@@ -27,6 +27,12 @@ struct dpsock *dpsock_create(struct event_base *base, struct server *s, void (*c
 			     void *ctx);
 void dpsock_free(struct dpsock *d);
 
+/*
+ * Called after a welcome or a refusal by a dataplane that runs with another file than we do: its
+ * config_digest(), and config_both_digest() of the file it took last.
+ */
+void dpsock_on_differ(struct dpsock *d, void (*differ)(void *ctx, uint64_t agreed, uint64_t live));
+
 /* ok, or one sentence in text, which is good during the call only. */
 typedef void dpsock_answer(void *ctx, bool ok, const char *text);
 

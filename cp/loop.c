@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "loop.h"
 
+#include "alike.h"
 #include "clock.h"
 #include "dpsock.h"
 #include "log.h"
@@ -25,10 +26,14 @@ struct loop {
 	struct event *tick;
 	struct event *watchdog; /* NULL: the service manager does not watch */
 	struct event *term, *interrupt, *hangup;
-	bool hung_up;	      /* a reload by SIGHUP waits its turn */
-	uint64_t tick_us;     /* when the timer of the wheel is due; 0: not yet known */
-	uint64_t stop_ms;     /* it drains, and stops then; 0: it does not */
-	uint64_t patience_ms; /* when the service manager is to be asked for more of it */
+	bool hung_up; /* a reload by SIGHUP waits its turn */
+	/* The dataplane has another file: what is to be done waits its turn, too. */
+	bool differs;
+	uint64_t agreed, live; /* its digests, see alike.h */
+	bool starts_again;     /* fairlead-cp is to begin anew with the file */
+	uint64_t tick_us;      /* when the timer of the wheel is due; 0: not yet known */
+	uint64_t stop_ms;      /* it drains, and stops then; 0: it does not */
+	uint64_t patience_ms;  /* when the service manager is to be asked for more of it */
 };
 
 uint64_t loop_now_ms(void)
@@ -210,6 +215,52 @@ static void hangup_begin(void *ctx)
 	reload_by_signal(l->server, signal_taken, l);
 }
 
+/*
+ * The dataplane was started with the file as it is now, and we were not: what it has we take,
+ * rather than that its clients and we know different listeners until somebody reloads.
+ */
+static void differ_begin(void *ctx)
+{
+	struct loop *l = ctx;
+	char text[ALIKE_TEXT];
+
+	l->differs = false;
+	switch (alike_judge(l->server, l->agreed, l->live, text)) {
+	case ALIKE_RELOAD:
+		log_line("fairlead-dp was started with the file as it is now: it is read again");
+		reload_by_signal(l->server, signal_taken, l);
+		break;
+	case ALIKE_START:
+		log_line("fairlead-dp was started with the file as it is now, and so must "
+			 "fairlead-cp be for %s: it starts again",
+			 text);
+		l->starts_again = true;
+		event_base_loopbreak(l->base);
+		break;
+	case ALIKE_WAIT:
+		if (text[0] && dpsock_attached(l->sock))
+			log_line("%s", text);
+		break;
+	}
+}
+
+static void on_differ(void *ctx, uint64_t agreed, uint64_t live)
+{
+	struct loop *l = ctx;
+
+	l->agreed = agreed;
+	l->live = live;
+	if (l->differs || l->stop_ms)
+		return;
+	l->differs = true;
+	l->differs = reload_wait(l->server, differ_begin, l) && l->differs;
+}
+
+bool loop_starts_again(const struct loop *l)
+{
+	return l->starts_again;
+}
+
 /* One that waits will find what the file has then, and so does for all that come meanwhile. */
 static void on_hangup(evutil_socket_t sig, short what, void *ctx)
 {
@@ -278,6 +329,7 @@ struct loop *loop_create(struct event_base *base, struct server *s)
 		loop_free(l);
 		return NULL;
 	}
+	dpsock_on_differ(l->sock, on_differ);
 	s->reload.sock = l->sock;
 	s->reload.attached = dpsock_attached;
 	s->reload.ask = dpsock_ask;

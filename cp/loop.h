@@ -16,6 +16,8 @@ struct loop;
 /* NULL without memory. */
 struct loop *loop_create(struct event_base *base, struct server *s);
 void loop_free(struct loop *l);
+/* It has ended so that fairlead-cp begins anew: the dataplane has a file that takes a start. */
+bool loop_starts_again(const struct loop *l);
 
 /* CLOCK_MONOTONIC and CLOCK_REALTIME in milliseconds. */
 uint64_t loop_now_ms(void);

@@ -31,12 +31,16 @@
 #include "../lib/memory.h"
 #include "../lib/process.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static const char usage[] =
     "Usage: fairlead-cp --config FILE\n"
@@ -217,7 +221,7 @@ static int run_loop(struct server *s)
 		if (s->gateway)
 			report_contexts(s);
 		event_base_dispatch(base);
-		rc = 0;
+		rc = loop_starts_again(loop) ? EX_TEMPFAIL : 0;
 	} else if (base && !rpc) {
 		fail_at(s->conf, "control.socket", err);
 	} else {
@@ -411,10 +415,29 @@ static int run(const char *file)
 	return rc;
 }
 
+/*
+ * As another process with the same number, of the program that stands there now. Should it not go,
+ * whoever watches over us starts us again.
+ */
+static int begin_again(char **argv)
+{
+	static const char replaced[] = " (deleted)"; /* as by an upgrade */
+	const ssize_t tail = sizeof(replaced) - 1;
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n > tail && memcmp(self + n - tail, replaced, sizeof(replaced) - 1) == 0)
+		n -= tail;
+	self[n > 0 ? n : 0] = '\0';
+	execv(self, argv);
+	log_line("cannot start again: %s: %s", self, strerror(errno));
+	return EX_TEMPFAIL;
+}
+
 int main(int argc, char **argv)
 {
 	const char *config = NULL;
-	int c;
+	int c, rc;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
@@ -445,5 +468,6 @@ int main(int argc, char **argv)
 	}
 	if (!config || optind != argc)
 		return fail("no configuration; see fairlead-cp --help");
-	return run(config);
+	rc = run(config);
+	return rc == EX_TEMPFAIL ? begin_again(argv) : rc;
 }

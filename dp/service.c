@@ -35,6 +35,7 @@ enum {
 bool service_open(struct service *s, struct dplane *dp, int region_fd, char *err, size_t errlen)
 {
 	*s = (struct service){ .dp = dp, .region_fd = region_fd, .client_fd = -1 };
+	s->live_digest = config_both_digest(dp->conf);
 	s->listen_fd = socket_open(dp->conf, err, errlen);
 	return s->listen_fd >= 0;
 }
@@ -96,7 +97,8 @@ static bool service_welcome(struct service *s, enum ctl_verdict verdict)
 				   .abi_version = CTL_ABI_VERSION,
 				   .verdict = verdict,
 				   .region_size = s->dp->region_size,
-				   .config_digest = config_digest(snapshot_conf(s->dp)) };
+				   .config_digest = config_digest(snapshot_conf(s->dp)),
+				   .live_digest = s->live_digest };
 	int fds[2] = { s->region_fd, s->dp->wake_cp };
 	union {
 		struct cmsghdr align;
@@ -144,7 +146,8 @@ static void hello_refused(const struct ctl_hello *hello, enum ctl_verdict verdic
 	else
 		RTE_LOG(WARNING, USER1, "fairlead-cp (pid %u) refused: %s\n", hello->pid,
 			verdict == CTL_BAD_CONFIG
-			    ? "runs another configuration; restart both with the same file"
+			    ? "runs another configuration; it tells the key, and starts again if "
+			      "its file is ours by now"
 			    : "cannot send descriptors");
 }
 
@@ -168,12 +171,13 @@ static bool service_config(struct service *s, uint64_t digest, char *text, size_
 {
 	bool ok = reload_file(s->dp, &s->certificates, digest, text, len);
 
-	if (ok)
+	if (ok) {
+		s->live_digest = digest;
 		s->second = 0; /* ports that came or went are told of at the next turn */
-	if (ok)
 		RTE_LOG(NOTICE, USER1, "%s: live keys are in force\n", s->dp->conf->file);
-	else
+	} else {
 		RTE_LOG(ERR, USER1, "the configuration stays as it was: %s\n", text);
+	}
 	return ok;
 }
 

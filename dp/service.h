@@ -20,6 +20,7 @@ struct service {
 	int listen_fd;
 	int client_fd;		/* connected socket; -1: nobody */
 	bool attached;		/* it has been welcomed */
+	uint64_t live_digest;	/* config_both_digest() of the file that was taken last */
 	uint64_t hello_by;	/* ms; until then it may be silent */
 	pid_t turned_away;	/* who came last while another was attached; 0: nobody */
 	uint64_t stranger_told; /* the second in which the log named who is none of ours */

@@ -82,6 +82,7 @@ struct ctl_welcome {
 	uint32_t verdict; /* enum ctl_verdict; descriptors come with CTL_WELCOME only */
 	uint64_t region_size;
 	uint64_t config_digest;
+	uint64_t live_digest; /* of the file it took last, as that of the hello */
 };
 
 /*

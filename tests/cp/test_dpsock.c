@@ -21,11 +21,23 @@ struct shore {
 	int listener;
 	int fd; /* the accepted connection */
 	uint32_t changes;
+	/* Told of another file, and with what digests. */
+	uint32_t differs;
+	uint64_t agreed, live;
 };
 
 static void on_change(void *ctx)
 {
 	((struct shore *)ctx)->changes++;
+}
+
+static void on_differ(void *ctx, uint64_t agreed, uint64_t live)
+{
+	struct shore *sh = ctx;
+
+	sh->differs++;
+	sh->agreed = agreed;
+	sh->live = live;
 }
 
 static void listen_at(struct shore *sh)
@@ -52,6 +64,7 @@ static int setup(void **state)
 	sh.fd = -1;
 	sh.sock = dpsock_create(sh.base, &sh.e.s, on_change, &sh);
 	assert_non_null(sh.sock);
+	dpsock_on_differ(sh.sock, on_differ);
 	*state = &sh;
 	return 0;
 }
@@ -77,6 +90,7 @@ static void start_anew(struct shore *sh)
 	dpsock_free(sh->sock);
 	sh->sock = dpsock_create(sh->base, &sh->e.s, on_change, sh);
 	assert_non_null(sh->sock);
+	dpsock_on_differ(sh->sock, on_differ);
 }
 
 /* Turns the loop until the control process has said hello. */
@@ -121,7 +135,8 @@ static struct ctl_welcome welcome(const struct shore *sh)
 				     .abi_version = CTL_ABI_VERSION,
 				     .verdict = CTL_WELCOME,
 				     .region_size = sh->e.dp.size,
-				     .config_digest = config_digest(&sh->e.conf) };
+				     .config_digest = config_digest(&sh->e.conf),
+				     .live_digest = reload_digest(&sh->e.s) };
 }
 
 /* Sends a welcome and turns the loop until it had an effect. */
@@ -223,6 +238,58 @@ static void refusals_and_broken_welcomes(void **state)
 	meet(sh);
 	answer(sh, &good, sizeof(good), 2);
 	assert_true(dplink_attached(sh->e.s.link));
+}
+
+/* Its digests are told once a welcome or refusal, and only where it is the file. */
+static void another_file_is_told(void **state)
+{
+	struct shore *sh = *state;
+	struct ctl_welcome good = welcome(sh), w = good;
+
+	meet(sh);
+	answer(sh, &w, sizeof(w), 2);
+	assert_true(dplink_attached(sh->e.s.link));
+	assert_int_equal(sh->differs, 0);
+	/* Other live keys: attached, and told. */
+	start_anew(sh);
+	dplink_detach(sh->e.s.link);
+	meet(sh);
+	w.live_digest++;
+	answer(sh, &w, sizeof(w), 2);
+	assert_true(dplink_attached(sh->e.s.link));
+	assert_int_equal(sh->differs, 1);
+	assert_true(sh->agreed == good.config_digest && sh->live == good.live_digest + 1);
+	/* What both must have alike: refused by either, and told. */
+	for (uint32_t verdict = CTL_WELCOME; verdict <= CTL_BAD_CONFIG; verdict += CTL_BAD_CONFIG) {
+		start_anew(sh);
+		dplink_detach(sh->e.s.link);
+		meet(sh);
+		w = good;
+		w.config_digest++;
+		w.verdict = verdict;
+		answer(sh, &w, sizeof(w), verdict == CTL_WELCOME ? 2 : 0);
+		assert_false(dplink_attached(sh->e.s.link));
+		assert_int_equal(sh->differs, verdict == CTL_WELCOME ? 2 : 3);
+		assert_true(sh->agreed == good.config_digest + 1 && sh->live == good.live_digest);
+	}
+	/* A refusal for another reason, and what is no welcome of ours. */
+	start_anew(sh);
+	meet(sh);
+	w = good;
+	w.config_digest++;
+	w.verdict = CTL_BUSY;
+	answer(sh, &w, sizeof(w), 0);
+	start_anew(sh);
+	meet(sh);
+	w.verdict = CTL_BAD_CONFIG;
+	w.abi_version++;
+	answer(sh, &w, sizeof(w), 0);
+	start_anew(sh);
+	meet(sh);
+	w = good;
+	w.config_digest++;
+	answer(sh, &w, sizeof(w) - 1, 2);
+	assert_int_equal(sh->differs, 3);
 }
 
 /* Another version's welcome may have another length: what is said of it names both versions. */
@@ -487,6 +554,7 @@ int main(void)
 		T(attaches_and_comes_back),
 		T(keeps_trying_while_nobody_listens),
 		T(refusals_and_broken_welcomes),
+		T(another_file_is_told),
 		T(a_welcome_of_another_version_is_told_as_such),
 		T(no_descriptor_leaks),
 		T(requests_go_one_at_a_time),

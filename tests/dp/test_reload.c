@@ -567,6 +567,8 @@ static const char *file_with_socket(const char *rest)
 	return text;
 }
 
+static uint64_t welcome_live; /* of the last welcome */
+
 /* What the dataplane answers to a hello. */
 static enum ctl_verdict hello(struct service *s, uint64_t agreed, uint64_t live)
 {
@@ -585,6 +587,7 @@ static enum ctl_verdict hello(struct service *s, uint64_t agreed, uint64_t live)
 	assert_int_equal(send(fd, &h, sizeof(h), MSG_NOSIGNAL), sizeof(h));
 	service_turn(s, 5000, 0);
 	assert_int_equal(recv(fd, &w, sizeof(w), 0), sizeof(w));
+	welcome_live = w.live_digest;
 	close(fd);
 	service_turn(s, 5000, 0); /* it hears that it is gone */
 	return (enum ctl_verdict)w.verdict;
@@ -595,7 +598,7 @@ static void a_hello_brings_what_was_missed(void **state)
 	int region_fd = memfd_create("region", MFD_CLOEXEC);
 	struct service s;
 	struct ip_addr ip;
-	uint64_t agreed, old;
+	uint64_t agreed, old, now;
 
 	(void)state;
 	assert_true(ip_parse("10.1.0.1", &ip));
@@ -611,13 +614,18 @@ static void a_hello_brings_what_was_missed(void **state)
 	file_write_all(file_with_socket(LISTENERS(UDP)));
 	assert_int_equal(hello(&s, agreed, digest()), CTL_WELCOME);
 	assert_int_equal(dplane_listener(&dp, &ip, 3479), 1);
+	assert_int_equal(welcome_live, digest());
 	/* One that runs with another file than stands there brings nothing, and is let in: it says
 	 * so. */
 	assert_int_equal(hello(&s, agreed, old), CTL_WELCOME);
 	assert_int_equal(dplane_listener(&dp, &ip, 3479), 1);
-	/* A file with a mistake changes nothing. */
+	/* A file with a mistake changes nothing, nor what is told of the file that was taken last.
+	 */
+	assert_int_equal(welcome_live, digest());
+	now = digest();
 	file_write_all(file_with_socket("listeners: 1\n"));
 	assert_int_equal(hello(&s, agreed, old), CTL_WELCOME);
+	assert_int_equal(welcome_live, now);
 	assert_int_equal(dplane_listener(&dp, &ip, 3479), 1);
 	/* What both must agree on is not live, whatever the file says. */
 	assert_int_equal(hello(&s, agreed + 1, config_both_digest(snapshot_conf(&dp))),

@@ -200,6 +200,7 @@ static void expect_welcome(int fd)
 	assert_int_equal(w.verdict, CTL_WELCOME);
 	assert_int_equal(w.region_size, world.dp.region_size);
 	assert_int_equal(w.config_digest, config_digest(&world.conf));
+	assert_int_equal(w.live_digest, config_both_digest(&world.conf));
 	assert_int_equal(n_fds, 2);
 }
 

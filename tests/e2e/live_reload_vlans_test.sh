@@ -7,7 +7,9 @@
 # its contexts with its realm's relay, its series and neighbours; its frames are strangers'. With
 # another tag it is there by that one, and no more by the old one. What nobody could use, and a device
 # that was opened without tags, changes nothing and is told in a sentence; so is one more than fit.
-# A fairlead-cp that was killed finds all of it again, in another order.
+# A fairlead-cp that was killed finds all of it again, in another order. A fairlead-dp that is started with a
+# file that nobody has reloaded is followed: fairlead-cp reads the file again, or starts again where that is
+# what a key takes, and says which (R70).
 # Alone: its clients count each packet of a minute, and would count what a busy machine loses.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -231,3 +233,45 @@ wait $udp || fail "the client on the untagged port: $(tail -n 3 "$TMP/udp")"
 assert_eq "packets that it lost" "$(uclient_lost "$TMP/udp")" 0
 assert_eq "the same processes" "$(cp_pid) $(dp_pid)" "$pids"
 await 10 accounted || fail "packets are unaccounted for: $(fl accounting)"
+
+# ---- fairlead-dp is started with a file that nobody has reloaded ----
+
+# dp_again: killed, and started with the file as it is now.
+dp_again()
+{
+	local pid
+	pid=$(dp_pid)
+	kill -KILL "$pid"
+	await 10 ended "$pid" || fail "fairlead-dp survives SIGKILL"
+	cp "$CONFIG" "$TMP/edited"
+	FAIRLEAD_CONFIG=$TMP/edited FAIRLEAD_BUILD=$BUILD "$ROOT/conf/quickstart.sh" --detach >"$TMP/quickstart" ||
+		fail "fairlead-dp does not come back: $(tail -n 3 "$TMP/quickstart")"
+	await 20 synced || fail "fairlead-cp is not attached: $(tail -n 5 "$RUN/fairlead-cp.log")"
+	await 20 in_force || fail "what runs is not the file: $(<"$TMP/diff")"
+	assert_eq "fairlead-cp's process" "$(cp_pid)" "$cp"
+	! ended "$cp" || fail "fairlead-cp has ended: $(tail -n 3 "$RUN/fairlead-cp.log")"
+}
+in_force() { fl config diff >"$TMP/diff" 2>&1 && grep -q '^Nothing differs' "$TMP/diff"; }
+said() { tail -n +"$((lines + 1))" "$RUN/fairlead-cp.log" | grep -q "$1"; }
+lines_now() { wc -l <"$RUN/fairlead-cp.log"; }
+
+cp=$(cp_pid) lines=$(lines_now)
+uclient "$TMP/over" -n 6000 -m 1 -c -e $PEER4 $SERVER4 &
+over=$!
+await 20 has_sessions $SERVER4 1 || fail "the client has no allocation: $(tail -n 3 "$TMP/over")"
+lab 7
+dp_again
+await 10 has_ports "access:0 core:0 office:6 lab:7" || fail "ports: $(ports)"
+said 'the file as it is now: it is read again' || fail "fairlead-cp does not say so: $(tail -n 5 "$RUN/fairlead-cp.log")"
+guest 7
+await 10 answers || fail "its address does not answer: $(<"$TMP/arping")"
+guest_client edited -n 100 || fail "the client in a VLAN that nobody has reloaded: $(tail -n 3 "$TMP/edited")"
+lines=$(lines_now)
+sed -i 's/^  peers: [0-9].*/  peers: 60000/' "$CONFIG"
+dp_again
+said 'so must fairlead-cp be for dataplane.peers: it starts again' || fail "the key is not told: $(tail -n 5 "$RUN/fairlead-cp.log")"
+assert_eq "fairlead-cp runs with it" "$(in_relay cat "/proc/$cp/comm")" fairlead-cp
+has_sessions $SERVER4 1 || fail "the allocation over UDP is gone: $(fl sessions)"
+kill $over 2>/dev/null || true
+wait $over || true
+note "fairlead-cp has followed fairlead-dp to a file that nobody had reloaded"

@@ -92,6 +92,8 @@ assert "--check-config tells of the restart" \
 start_cp
 refused() { grep -q 'configuration' "$RUN/fairlead-cp.log"; }
 await 20 refused || fail "fairlead-cp does not say that fairlead-dp has another configuration"
+grep -q 'it runs another configuration: dataplane.peers differs: restart fairlead-dp' "$RUN/fairlead-cp.log" ||
+	fail "nor by which key: $(tail -n 3 "$RUN/fairlead-cp.log")"
 load_more media received 500
 load media pause
 kill "$dp"
