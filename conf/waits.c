@@ -27,8 +27,6 @@
 #define WHY_GATEWAY "gateway.contexts waits for a restart"
 #define WHY_PLACES "there were as many other listeners already as there are places for"
 #define WHY_LAST "all that the file has in its place waits for a restart"
-#define WHY_METERS "it is the first limit of rates, and meters are made at a start"
-#define WHY_USERS "from none to one, or back: meters of users are made at a start"
 
 struct holder {
 	const struct config *runs, *fresh;
@@ -79,34 +77,6 @@ static void allocations_hold(struct holder *h)
 	h->c->turn.allocations_max = a->allocations_max;
 	wait_add(h, WHY_FULL, "turn.allocations-max");
 	h->waits->wait[h->waits->n - 1].applied = APPLIED_CP;
-}
-
-static bool has_rates(const struct config_turn *t)
-{
-	return t->session_rate | t->session_packets | t->user_rate | t->user_packets;
-}
-
-static void rate_hold(struct holder *h, uint32_t *rate, uint32_t runs, const char *key,
-		      const char *why)
-{
-	*rate = runs;
-	wait_add(h, why, "turn.%s", key);
-}
-
-/* Both processes agree on whether users have some (digest.c). */
-static void rates_hold(struct holder *h)
-{
-	const struct config_turn *a = &h->runs->turn;
-	struct config_turn *b = &h->c->turn;
-
-	if (!a->user_rate != !b->user_rate)
-		rate_hold(h, &b->user_rate, a->user_rate, "user-rate", WHY_USERS);
-	if (!a->user_packets != !b->user_packets)
-		rate_hold(h, &b->user_packets, a->user_packets, "user-packets", WHY_USERS);
-	if (!has_rates(a) && b->session_rate)
-		rate_hold(h, &b->session_rate, 0, "session-rate", WHY_METERS);
-	if (!has_rates(a) && b->session_packets)
-		rate_hold(h, &b->session_packets, 0, "session-packets", WHY_METERS);
 }
 
 /* ---- what may send TCP by a port ---- */
@@ -424,7 +394,6 @@ void config_hold(const struct config *runs, const struct config *fresh, struct c
 
 	waits->n = 0;
 	allocations_hold(&h);
-	rates_hold(&h);
 	services_hold(&h);
 	gateway_hold(&h);
 	realms_hold(&h);

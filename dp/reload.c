@@ -4,6 +4,7 @@
 #include "snapshot.h"
 #include "steer.h"
 #include "tls/handshake.h"
+#include "turn/limit.h"
 #include "vlan.h"
 #include "../conf/eal.h"
 
@@ -36,7 +37,8 @@ static bool take(struct dplane *dp, struct snapshot *s, struct tls_watch *watch,
 
 	/* Before they are read: what changes meanwhile is looked at again. */
 	tls_watch_taken(&fresh, s->conf);
-	if (!vlans_fit(dp, s->conf, err, errlen) || !dplane_addrs_fit(dp, s->conf, err, errlen) ||
+	if (!limit_add(dp, s->conf, err, errlen) || !vlans_fit(dp, s->conf, err, errlen) ||
+	    !dplane_addrs_fit(dp, s->conf, err, errlen) ||
 	    !dplane_relays_fit(dp, s->conf, err, errlen) || !steer_fits(dp, s->conf, err, errlen) ||
 	    (dp->n_cryptos && !cryptos_reload(dp, s, err, errlen)))
 		return false;

@@ -5,8 +5,9 @@
 /*
  * What an allocation may relay (R4): bytes and packets a second, each way for itself. What is
  * counted is the IP datagram on the peer's side, so that a client has the same over UDP and over a
- * stream; from a peer only what has a permission, or strangers could use it up. Where nothing is
- * limited there are no limits, and turn.limit is NULL; where there are, sessions have no path.
+ * stream; from a peer only what has a permission, or strangers could use it up. Until something is
+ * limited turn.limit is NULL; it is made at the start, or by the reload that brings the first
+ * limit, and stays. A session that is limited has no path.
  */
 #include "session.h"
 #include "turn.h"
@@ -23,6 +24,25 @@ _Static_assert(sizeof(struct session_limit) == 64, "one cache line");
 
 /* Worker's table, if the configuration has a limit; part of session_tables_create(). */
 bool limit_create(struct worker *w);
+/*
+ * Tables of workers that have none, if c has a limit, while they run: what is in a table limits
+ * nothing until limit_share(). False, and one sentence in err: no memory. By the service thread.
+ */
+bool limit_add(struct dplane *dp, const struct config *c, char *err, size_t errlen);
+
+/* NULL: nothing is limited yet. */
+static inline struct session_limit *limit_table(const struct worker *w)
+{
+	return atomic_load_explicit(&w->turn->limit, memory_order_acquire);
+}
+
+/* Whether a session has a limit. */
+static inline bool limit_is(const struct worker *w, uint32_t slot)
+{
+	const struct session_limit *l = limit_table(w);
+
+	return unlikely(l) && (l[slot].byte | l[slot].piece);
+}
 
 /* A new session: nothing is used up. */
 void limit_begin(struct worker *w, uint32_t slot);
@@ -36,7 +56,7 @@ bool limit_take(struct worker *w, uint32_t slot, enum limit_way way, uint32_t by
 static inline bool limit_pass(struct worker *w, uint32_t slot, enum limit_way way,
 			      const struct ip_addr *peer, uint32_t payload)
 {
-	return likely(!w->turn->limit) ||
+	return likely(!limit_table(w)) ||
 	       limit_take(w, slot, way, ip_hdr_len(peer) + UDP_HDR + payload);
 }
 

@@ -273,13 +273,13 @@ static uint32_t peer_conn_pass(struct worker *w, struct tcp_conn *from, struct t
 
 	if (!m)
 		return 0;
-	wait = w->turn->limit ? limit_stream_wait_ms(w, slot, way, m->data_len) : 0;
+	wait = limit_table(w) ? limit_stream_wait_ms(w, slot, way, m->data_len) : 0;
 	if (unlikely(wait)) {
 		tcp_app_timer(w, from, wait + (uint32_t)(rte_rand() & WAIT_DRAW_MS));
 		return 0;
 	}
 	n = tcp_pass(w, from, to);
-	if (n && w->turn->limit)
+	if (n && limit_table(w))
 		limit_stream_take(w, slot, way, n);
 	if (n)
 		use_add(&w->boundary.use[slot], way == LIMIT_TO_PEER ? CTL_TO_PEER : CTL_TO_CLIENT,

@@ -49,7 +49,7 @@ void session_tables_free(struct worker *w)
 	rte_free(w->relay_slot);
 	rte_free(w->turn->peer);
 	rte_free(w->path);
-	rte_free(w->turn->limit);
+	rte_free(limit_table(w));
 	rte_free(w->session);
 	rte_hash_free(w->turn->peers);
 	flow_free(&w->flows);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a session comes down to: its path, or none; and that paths tell what they relayed. */
+#include "limit.h"
 #include "session.h"
 #include "turn.h"
 #include "../relay/path.h"
@@ -28,9 +29,11 @@ static const struct ctl_relay *session_relay(const struct session *s)
  * (rx_parse.c does that of all others): who takes a path comes from the very address of its
  * session.
  */
-static bool session_has_path(const struct worker *w, const struct session *s)
+static bool session_has_path(const struct worker *w, uint32_t slot)
 {
-	return !w->turn->limit && s->gen && s->conn_gen == 0 &&
+	const struct session *s = &w->session[slot];
+
+	return !limit_is(w, slot) && s->gen && s->conn_gen == 0 &&
 	       !(s->flags & (SESSION_REDIRECT | SESSION_TCP)) && s->first.channel &&
 	       session_relay(s)->relay != CTL_RELAY_NONE && ip_source_ok(w->dp, &s->client.ip) &&
 	       ip_source_ok(w->dp, &s->first.ip);
@@ -51,7 +54,7 @@ void session_path_make(struct worker *w, uint32_t slot)
 	struct path *p = &w->path[slot];
 
 	path_tell(w, p);
-	if (!session_has_path(w, s)) {
+	if (!session_has_path(w, slot)) {
 		memset(p, 0, sizeof(*p));
 		return;
 	}

@@ -16,9 +16,9 @@ struct punt_queue {
 };
 
 struct turn {
-	struct rte_hash *peers;	     /* struct key24 (session, peer or channel) to record */
-	struct peer *peer;	     /* [peers_max], records beyond each session's first */
-	struct session_limit *limit; /* [sessions_max], limit.h; NULL: there is none */
+	struct rte_hash *peers; /* struct key24 (session, peer or channel) to record */
+	struct peer *peer;	/* [peers_max], records beyond each session's first */
+	_Atomic(struct session_limit *) limit; /* [sessions_max], limit.h; NULL: there is none */
 	uint32_t sessions_max;
 	uint32_t peers_max;
 	uint32_t peer_free; /* head of the free records, SLOT_NONE at the end */

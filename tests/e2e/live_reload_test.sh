@@ -140,6 +140,30 @@ grep -q 'nothing has changed: cannot serve metrics at 127.0.0.1 port 9651' "$TMP
 assert_eq "as before" "$(runs turn.reservation-lifetime)" 99
 metrics_at 9650 || fail "the metrics are gone"
 cp "$TMP/right" "$CONFIG"
+# Under a call that loses nothing: fewer allocations than there are, and more again; the first limit of rates.
+UCLIENT_SECONDS=120 client "$TMP/stays" 2500 &
+stays=$!
+await 10 has_allocations 1 || fail "the client has no allocation: $(tail -n 3 "$TMP/stays")"
+file_set allocations-max 1
+fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+! client "$TMP/none" 1 || fail "there are more allocations than there may be"
+grep -q 'error 508' "$TMP/none" || fail "not the limit: $(tail -n 3 "$TMP/none")"
+file_set allocations-max 2000
+fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+client "$TMP/more" 1 || fail "the limit was not raised: $(tail -n 3 "$TMP/more")"
+file_set session-packets 5
+fl config diff | grep -A1 '^turn.session-packets: 0 -> 5$' | grep -q 'applied by: live' || fail "the first limit of rates: $(fl config diff)"
+fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+client "$TMP/limited" 100 || true
+assert_num "packets beyond the limit" "$(drops | sed -n 's/^session_rate //p')" -gt 10
+file_set session-packets 0
+fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+client "$TMP/any" 100 || fail "without the limit: $(tail -n 3 "$TMP/any")"
+assert_eq "packets that were lost without it" "$(uclient_lost "$TMP/any")" 0
+! ended $stays || fail "the call was over before: $(tail -n 3 "$TMP/stays")"
+wait $stays || fail "the call: $(tail -n 3 "$TMP/stays")"
+assert_eq "packets of it that were lost" "$(uclient_lost "$TMP/stays")" 0
+cp "$TMP/right" "$CONFIG"
 file_set allocations-per-user 1
 fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
 has_allocations 1 || fail "no allocation is left behind by the clients"

@@ -37,8 +37,8 @@ VALUES = {
     "turn": {"realm": "other.test", "software": "Other", "lifetime-default": None, "lifetime-max": None,
              "permission-lifetime": None, "channel-lifetime": None, "reservation-lifetime": None,
              "allocations-max": None, "allocations-per-user": 1000, "permissions-per-allocation": None, "channels-per-allocation": None,
-             "connections-per-allocation": None, "session-rate": None, "session-packets": None, "user-rate": None,
-             "user-packets": None, "rfc5766-channels": False,
+             "connections-per-allocation": None, "session-rate": 100000000, "session-packets": 1000000, "user-rate": 400000000,
+             "user-packets": 4000000, "rfc5766-channels": False,
              "alternate-servers": [{"address": "192.0.2.9", "port": 3479, "domain": "other.test"}]},
     "auth": {"users-db": f"{DIR}/users.db", "rest-secrets": ["one-more"], "rest-secret-files": [f"{DIR}/secret"],
              "md5": False, "sha256": False, "nonce-lifetime": None},
@@ -93,6 +93,16 @@ def relay(**keys):
     return step
 
 
+def vlan(**keys):
+    """A VLAN of the device that the file has one of already, with a listener and a relay."""
+    def step(c):
+        c["ports"].append({"name": "lab", "device": c["ports"][0]["device"], "vlan": 7,
+                           "addresses": ["10.7.0.1/24", "10.7.0.3/24"], **keys})
+        c["listeners"].append({"address": "10.7.0.1"})
+        c["relays"].append({"address": "10.7.0.3", "turn": False, "realm": "core"})
+    return step
+
+
 def steps():
     base = yaml.safe_load(open(CONFIG))
     for section, values in VALUES.items():
@@ -142,6 +152,10 @@ def steps():
     yield "a gateway", lambda c: c["ports"][0].update(gateways=["10.1.0.254"])
     yield "a route", lambda c: c["ports"][0].update(routes=[{"to": "10.88.0.0/16", "via": "10.1.0.254"}])
     yield "its way", lambda c: c["ports"][0].update(routes=[{"to": "10.88.0.0/16", "via": "10.1.0.253"}])
+    yield "a VLAN", vlan()
+    for more in ({"vlan": 8}, {"mtu": 1400}, {"name": "other"},
+                 {"addresses": ["10.7.0.1/25", "10.7.0.3/25"]}, {"routes": [{"to": "10.88.0.0/16", "via": "10.7.0.254"}]}):
+        yield f"its {', '.join(more)}", vlan(**more)
     yield "as it was", lambda c: None
 
 
@@ -168,7 +182,8 @@ class Controller:
 def live_keys():
     out = subprocess.run([CP, "--config-applied"], capture_output=True, text=True, check=True).stdout
     rows = [line.split("\t") for line in out.splitlines()]
-    return {row[0] for row in rows if row[1] == "live"}
+    # Of a VLAN whatever it has beside the keys of its device.
+    return {row[0] for row in rows if row[1] == "live" or "of a further VLAN" in row[1]}
 
 
 def take(controller, what, conf):

@@ -121,6 +121,48 @@ static void another_rate(void **state)
 	snapshot_close(&world.dp);
 }
 
+/* While packets go on: it is an allocation's from its next refresh on, and only as long as there is
+ * one. */
+static void the_first_limit(void **state)
+{
+	struct config *next = malloc(sizeof(*next)), *none = malloc(sizeof(*none));
+	char err[256] = "";
+
+	(void)state;
+	start(0, 0, 0);
+	assert_non_null(next);
+	assert_non_null(none);
+	*next = *none = world.conf;
+	assert_true(limit_add(&world.dp, next, err, sizeof(err)));
+	assert_null(world.w->turn->limit);
+	next->turn.session_packets = 50;
+	assert_true(limit_add(&world.dp, next, err, sizeof(err)));
+	assert_non_null(world.w->turn->limit);
+	world_reload(next);
+	assert_int_equal(up(0, 1000, false), 1000);
+	assert_int_equal(up(0, 1000, true), 1000);
+	assert_int_equal(world.w->path[0].channel, CHANNEL);
+	assert_true(share(0, 0));
+	assert_int_equal(world.w->path[0].channel, 0);
+	assert_int_equal(up(0, 60, false), 50);
+	assert_int_equal(down(0, 60, &peer), 50);
+	assert_int_equal(up(1, 1000, false), 1000);
+	assert_int_equal(world.w->path[1].channel, CHANNEL);
+	/* It is made once, and limits nothing any more once there is none. */
+	assert_true(limit_add(&world.dp, next, err, sizeof(err)));
+	assert_int_equal(up(0, 10, false), 0);
+	world_drops(DROP_SESSION_RATE, 30);
+	world_reload(none);
+	assert_true(share(0, 0));
+	assert_int_equal(world.w->path[0].channel, CHANNEL);
+	assert_int_equal(up(0, 1000, false), 1000);
+	/* One that comes again owes nothing of then. */
+	assert_true(share_both(0, 0, 50));
+	assert_int_equal(up(0, 60, false), 50);
+	world_drops(DROP_SESSION_RATE, 40);
+	snapshot_close(&world.dp);
+}
+
 static void packets(void **state)
 {
 	(void)state;
@@ -256,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(no_limit),
 		T(another_rate),
+		T(the_first_limit),
 		T(packets),
 		T(bytes),
 		T(both),
