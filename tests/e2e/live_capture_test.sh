@@ -209,7 +209,7 @@ note "with --plaintext it is, and the audit log says so"
 
 # ---- bounds ----
 
-load_start media media --rate 1000 --legs 4
+load_start media media --rate 1000 --legs 4 --size 1200 # so that what is not read is soon too much
 load media go
 capture size --size 70000
 ended_by size size
