@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""For tcp_alloc_test.sh: tcp_alloc.py FAIRLEAD CONFIG FILE. Clients and peers of TCP allocations;
-nginx on port 8080 of the peer serves FILE as /file."""
+"""For tcp_alloc_test.sh: tcp_alloc.py FAIRLEAD CONFIG FILE [download]. Clients and peers of TCP allocations;
+nginx on port 8080 of the peer serves FILE as /file. With "download" a client fetches that by IPv4, and no more."""
 
 import hashlib
 import os
@@ -231,6 +231,8 @@ def errors():
 
 
 def main():
+    if sys.argv[4:] == ["download"]:
+        return download(4)
     relay = Relay(*sys.argv[1:3])
     for family in (4, 6):
         download(family)

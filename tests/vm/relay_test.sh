@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The relay on PCI NICs: quickstart's check, of UDP, TCP, TLS and TCP allocations; a download through one of these
-# byte for byte; fragments both ways; what a NIC computes by itself is what its driver is known for, and with it no
+# byte for byte, which a NIC is given in long segments where it cuts them, and in frames where it does not; fragments
+# both ways; what a NIC computes by itself is what its driver is known for, and with it no
 # far end is sent a wrong checksum (tests/e2e/far_end.sh). Each packet is accounted for (R74). R58, R62. With
 # VM_QUEUES several workers share the NICs.
 # shellcheck source=tests/vm/lib.sh
@@ -24,6 +25,18 @@ LEAST=$((200 * RELAYS_LEAST / 100)) "$ROOT/conf/quickstart.sh" --check || fail "
 web_files 1
 web_start
 timeout 120 python3 "$E2E/tcp_alloc.py" "$BUILD/fairlead" "$CONFIG" "$TMP/www/file" || fail "see above"
+# The wires are taps, which pass a long segment on as it is: what the client's interface counts as packets.
+received() { in_client ip -j -s link show client0 | jq ".[0].stats64.rx.$1"; }
+bytes=$(received bytes) packets=$(received packets)
+timeout 60 python3 "$E2E/tcp_alloc.py" "$BUILD/fairlead" "$CONFIG" "$TMP/www/file" download || fail "see above"
+bytes=$(($(received bytes) - bytes)) packets=$(($(received packets) - packets))
+note "a download of 1 MiB: $bytes bytes in $packets packets"
+assert_num "bytes that came to the client" $bytes -gt $((1 << 20))
+if [[ ${TSO[$VM_DRIVER]} == device ]]; then
+	assert_num "bytes a packet, where the NIC cuts segments" $((bytes / packets)) -gt 2000
+else
+	assert_num "bytes a packet, where nobody cuts segments" $((bytes / packets)) -le 1514
+fi
 for size in 1472 4000; do
 	for server in "$SERVER4" "$SERVER6"; do
 		in_client ping -q -c 3 -i 0.2 -W 5 -s $size "$server" >"$TMP/ping" || fail "$size bytes: $(cat "$TMP/ping")"
