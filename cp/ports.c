@@ -817,6 +817,13 @@ uint32_t ports_used(const struct ports *p, uint32_t relay)
 	return p->relay[relay]->taken;
 }
 
+uint32_t ports_unused(const struct ports *p, uint32_t relay)
+{
+	const struct relay_ports *r = p->relay[relay];
+
+	return r->max - r->min + 1u - r->taken;
+}
+
 uint32_t ports_quarantined(const struct ports *p, uint32_t relay)
 {
 	const struct relay_ports *r = p->relay[relay];

@@ -112,5 +112,7 @@ const char *ports_fresh(const struct ports *p);
 uint32_t ports_used(const struct ports *p, uint32_t relay);
 /* Of these, in quarantine, as far as it was looked at: one that is over counts until then. */
 uint32_t ports_quarantined(const struct ports *p, uint32_t relay);
+/* Ports of a relay's range that are neither. */
+uint32_t ports_unused(const struct ports *p, uint32_t relay);
 
 #endif

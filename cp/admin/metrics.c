@@ -290,8 +290,9 @@ static void write_relays(struct exposition *out, const struct server *s)
 {
 	char ip[ADDR_STR_MAX];
 
-	family(out, "relay_ports", "gauge",
-	       "relayed ports of an address that are taken, or in quarantine before they are free");
+	family(
+	    out, "relay_ports", "gauge",
+	    "relayed ports of an address: taken, in quarantine after their last owner, and free");
 	for (uint16_t i = 0; i < s->conf->n_relay; i++) {
 		const uint32_t resting = ports_quarantined(s->ports, i);
 		const char *of = family_name(&s->conf->relay[i].addr);
@@ -302,8 +303,10 @@ static void write_relays(struct exposition *out, const struct server *s)
 		evbuffer_add_printf(
 		    out->to,
 		    "fairlead_relay_ports{address=\"%s\",family=\"%s\",state=\"taken\"} %u\n"
-		    "fairlead_relay_ports{address=\"%s\",family=\"%s\",state=\"quarantine\"} %u\n",
-		    ip, of, ports_used(s->ports, i) - resting, ip, of, resting);
+		    "fairlead_relay_ports{address=\"%s\",family=\"%s\",state=\"quarantine\"} %u\n"
+		    "fairlead_relay_ports{address=\"%s\",family=\"%s\",state=\"free\"} %u\n",
+		    ip, of, ports_used(s->ports, i) - resting, ip, of, resting, ip, of,
+		    ports_unused(s->ports, i));
 	}
 	family(out, "relay_ports_limit", "gauge", "of these there are");
 	for (uint16_t i = 0; i < s->conf->n_relay; i++) {

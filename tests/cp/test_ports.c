@@ -85,6 +85,7 @@ static void every_port_of_the_share_once(void **state)
 		}
 	}
 	assert_int_equal(ports_used(p, 0), 100);
+	assert_int_equal(ports_unused(p, 0), 0);
 	ports_close(p);
 }
 
@@ -114,6 +115,7 @@ static void a_relay_s_worker_has_all_its_ports(void **state)
 	uint32_t n[2][5] = { 0 };
 
 	(void)state;
+	assert_int_equal(ports_unused(p, 1), 10);
 	assert_int_equal(ports_take(p, 1, 1, PORTS_ANY, 100), 0);
 	assert_int_equal(ports_take(p, 2, 0, PORTS_PAIR, 100), 0);
 	for (uint32_t w = 0; w < 2; w++) {
@@ -140,6 +142,7 @@ static void a_relay_s_worker_has_all_its_ports(void **state)
 	assert_int_equal(ports_used(p, 2), 0);
 	ports_resume_worker(p, 1, 101);
 	assert_int_equal(ports_used(p, 2), 10);
+	assert_int_equal(ports_unused(p, 2), 0); /* those that rest are not free */
 	assert_false(ports_is_free(p, 2, 50004, 100 + PORTS_QUARANTINE_S - 1));
 	assert_true(ports_is_free(p, 2, 50004, 100 + PORTS_QUARANTINE_S));
 	ports_close(p);

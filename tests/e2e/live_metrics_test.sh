@@ -95,6 +95,12 @@ start_peer
 uclient "$TMP/uclient.log" -n 200 -m 4 -e "$PEER4" "$SERVER4" || fail "uclient: $(tail -n 2 "$TMP/uclient.log")"
 await 10 allocates "$before" || fail "no allocation is seen: $(ask fairlead_responses_total .)"
 await 10 relayed || fail "no packet is seen: $(ask 'fairlead:relayed_packets:rate1m' .)"
+# Of each relayed address the states sum up to its limit, and the ports that were given back rest.
+all_ports() { [[ $(ask 'sum by (address) (fairlead_relay_ports) != on (address) fairlead_relay_ports_limit' '.data.result | length') == 0 ]]; }
+of_state() { ask "fairlead_relay_ports{address=\"$RELAY4\",state=\"$1\"}" '.data.result[0].value[1]'; }
+await 10 all_ports || fail "ports of relayed addresses that are in no state: $(ask fairlead_relay_ports .)"
+assert_num "ports in quarantine" "$(of_state quarantine)" -gt 0
+assert_num "free ports" "$(of_state free)" -gt 0
 slow=$(ask 'histogram_quantile(0.99, rate(fairlead_request_duration_seconds_bucket[1m]))' '.data.result[0].value[1]')
 [[ $slow =~ ^[0-9.e-]+$ ]] || fail "how long a request takes: '$slow'"
 note "99 of 100 requests took less than $slow s"

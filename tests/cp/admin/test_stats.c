@@ -199,6 +199,12 @@ uint32_t ports_used(const struct ports *p, uint32_t relay)
 	return 700 + relay;
 }
 
+uint32_t ports_unused(const struct ports *p, uint32_t relay)
+{
+	(void)p;
+	return 600 + relay;
+}
+
 const struct dplink_stats *dplink_stats(const struct dplink *l)
 {
 	(void)l;
@@ -706,6 +712,11 @@ static void test_metrics_values(void **state)
 	expect_line(
 	    text,
 	    "fairlead_relay_ports{address=\"2001:db8::1\",family=\"ipv6\",state=\"taken\"} 694");
+	expect_line(
+	    text, "fairlead_relay_ports{address=\"192.0.2.1\",family=\"ipv4\",state=\"free\"} 600");
+	expect_line(
+	    text,
+	    "fairlead_relay_ports{address=\"2001:db8::1\",family=\"ipv6\",state=\"free\"} 601");
 	expect_line(text,
 		    "fairlead_relay_ports_limit{address=\"192.0.2.1\",family=\"ipv4\"} 16384");
 	expect_line(text, "fairlead_relay_ports_limit{address=\"2001:db8::1\",family=\"ipv6\"} 1");
