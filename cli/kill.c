@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "kill.h"
 
-#include "busy.h"
 #include "field.h"
 #include "filter.h"
-#include "talkers.h"
 #include "units.h"
 
 #include <poll.h>
@@ -54,33 +52,6 @@ static bool go_through(struct control_client *c, const char *method, json_t *par
 	}
 }
 
-/* The same for each of only, as busy_find() has them; NULL: for all that params have. */
-static bool go_through_only(struct control_client *c, const char *method, json_t *params,
-			    json_t *only, struct found *f)
-{
-	struct found one;
-	json_t *session;
-	const char *who;
-
-	if (!only)
-		return go_through(c, method, params, f);
-	*f = (struct found){ 0 };
-	json_object_foreach(only, who, session)
-	{
-		json_t *p = json_copy(params);
-		bool ok;
-
-		json_object_update(p, session);
-		ok = go_through(c, method, p, &one);
-		json_decref(p);
-		if (!ok)
-			return false;
-		f->matched += one.matched;
-		f->seen = one.seen;
-	}
-	return true;
-}
-
 /* Whether what matches is what may be ended; else why not is told. */
 static bool may(const struct found *f, bool all, const char *what)
 {
@@ -113,28 +84,25 @@ static void told(const struct cli *cli, const struct found *f, bool dry_run, con
 		printf("Ended: %s of %s %s.\n", n, of, what);
 }
 
-static int kill_run(struct cli *cli, const char *method, json_t *params, bool dry_run, double rate,
+static int kill_run(struct cli *cli, const char *method, json_t *params, bool dry_run,
 		    const char *what)
 {
 	const bool all = json_is_true(json_object_get(params, "all"));
 	struct control_client *c = cli_connect(cli);
 	struct found f, ended;
-	json_t *only = NULL;
 	bool ok;
 
 	if (!c)
 		return EXIT_FAILURE;
 	json_object_set_new(params, "dry_run", json_true());
-	ok = rate <= 0 || (only = busy_find(c, params, rate));
-	ok = ok && go_through_only(c, method, params, only, &f) && (dry_run || may(&f, all, what));
+	ok = go_through(c, method, params, &f) && (dry_run || may(&f, all, what));
 	if (ok && !dry_run) {
 		json_object_del(params, "dry_run");
-		ok = go_through_only(c, method, params, only, &ended);
+		ok = go_through(c, method, params, &ended);
 		f.matched = ended.matched;
 	}
 	if (ok)
 		told(cli, &f, dry_run, what);
-	json_decref(only);
 	client_close(c);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -145,7 +113,6 @@ int kill_command(struct cli *cli, int argc, char **argv, const struct option *op
 	json_t *params = json_object();
 	int o, rc = EXIT_SUCCESS;
 	bool dry_run = false;
-	double rate = 0;
 	char text[TEXT_MAX];
 
 	while ((o = cli_option(cli, argc, argv, opts)) != -1 && o != '?') {
@@ -153,19 +120,17 @@ int kill_command(struct cli *cli, int argc, char **argv, const struct option *op
 			json_object_set_new(params, "all", json_true());
 		else if (o == 'n')
 			dry_run = true;
-		else if (o == 'r')
-			filter_rate(cli, optarg, &rate);
 		else
 			filter_option(cli, o, optarg, params);
 	}
 	if (o == '?') {
 		rc = EXIT_USAGE;
-	} else if (json_object_size(params) == 0 && rate <= 0 && !dry_run) {
+	} else if (json_object_size(params) == 0 && !dry_run) {
 		snprintf(text, sizeof(text), "this would end all %s: say which, or --all", what);
 		rc = cli_usage(cli, text, NULL);
 	}
 	if (rc == EXIT_SUCCESS)
-		rc = kill_run(cli, method, params, dry_run, rate, what);
+		rc = kill_run(cli, method, params, dry_run, what);
 	json_decref(params);
 	return rc;
 }

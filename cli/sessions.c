@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sessions.h"
 
-#include "busy.h"
 #include "conn_talkers.h"
 #include "filter.h"
 #include "kill.h"
@@ -67,21 +66,16 @@ static int list(struct cli *cli, int argc, char **argv, const struct option *opt
 	json_t *params = json_object();
 	long limit = LIMIT_DEFAULT;
 	bool peers = false;
-	double rate = 0;
 	int o;
 
 	while ((o = cli_option(cli, argc, argv, opts)) != -1 && o != '?') {
 		if (o == 'p')
 			peers = true;
-		else if (o == 'r')
-			filter_rate(cli, optarg, &rate);
 		else if (o != 'l')
 			filter_option(cli, o, optarg, params);
 		else if (!cli_number(optarg, 0, &limit))
 			cli_usage(cli, "--limit takes a number, 0 for all, not", optarg);
 	}
-	if (o == -1 && rate > 0)
-		return busy_list(cli, params, rate, limit, peers ? every : some);
 	if (o == -1)
 		return cli_list(cli, method, params, limit, peers ? every : some);
 	json_decref(params);
@@ -91,13 +85,13 @@ static int list(struct cli *cli, int argc, char **argv, const struct option *opt
 int sessions_command(struct cli *cli, int argc, char **argv)
 {
 	static const struct option show[] = { FILTER_OF_SESSIONS,
-					      { "rate-over", required_argument, NULL, 'r' },
+					      { "rate-over", required_argument, NULL, FILTER_RATE },
 					      { "limit", required_argument, NULL, 'l' },
 					      { "peers", no_argument, NULL, 'p' },
 					      { "json", no_argument, NULL, 'j' },
 					      { 0 } };
 	static const struct option ends[] = { FILTER_OF_SESSIONS,
-					      { "rate-over", required_argument, NULL, 'r' },
+					      { "rate-over", required_argument, NULL, FILTER_RATE },
 					      KILL_OPTIONS };
 
 	if (argc > 1 && strcmp(argv[1], "top") == 0)

@@ -4,6 +4,7 @@
 
 #include "field.h"
 #include "grid.h"
+#include "talkers.h"
 #include "units.h"
 
 #include <string.h>
@@ -115,6 +116,51 @@ static void sessions_traffic(const json_t *list, FILE *out)
 	grid_print(g, 0, out);
 }
 
+static bool has_rates(const json_t *session)
+{
+	return json_is_integer(json_object_get(json_object_get(session, "to_peer"), "bytes_per_s"));
+}
+
+/* "50/s" packets and "8.60 kB/s" of one way, to two cells. */
+static void rate_cells(const json_t *session, const char *way, char packets[UNIT_STR_MAX],
+		       char bytes[UNIT_STR_MAX])
+{
+	const json_t *use = json_object_get(session, way);
+
+	talkers_packets(use, packets);
+	talkers_bytes(json_object_get(use, "bytes_per_s"), bytes);
+}
+
+/* What those relay now of which it is known, if there are any. */
+static void sessions_rates(const json_t *list, FILE *out)
+{
+	static const struct grid_col cols[] = {
+		{ "CLIENT", 0, 30 },	   { "NOW TO PEER", 1, 0 }, { "BYTES", 1, 0 },
+		{ "NOW TO CLIENT", 1, 0 }, { "BYTES", 1, 0 },
+	};
+	struct grid *g = grid_new(cols, N_OF(cols));
+	char text[4][UNIT_STR_MAX];
+	bool some = false;
+	size_t i;
+	json_t *s;
+
+	json_array_foreach(list, i, s)
+	{
+		if (!has_rates(s))
+			continue;
+		some = true;
+		rate_cells(s, "to_peer", text[0], text[1]);
+		rate_cells(s, "to_client", text[2], text[3]);
+		grid_row(g, get_str(s, "client"), text[0], text[1], text[2], text[3]);
+	}
+	if (some) {
+		fputc('\n', out);
+		grid_print(g, 0, out);
+	} else {
+		grid_free(g);
+	}
+}
+
 void show_sessions(const json_t *result, bool peers, FILE *out)
 {
 	static const struct grid_col cols[] = {
@@ -148,6 +194,7 @@ void show_sessions(const json_t *result, bool peers, FILE *out)
 	}
 	grid_print(g, 0, out);
 	sessions_traffic(list, out);
+	sessions_rates(list, out);
 	if (peers)
 		sessions_peers(list, out);
 	if (!json_is_null(json_object_get(result, "cursor")))

@@ -6,6 +6,7 @@
 #include "context/gateway_link.h"
 #include "cost.h"
 #include "session.h"
+#include "session_rate.h"
 #include "turn/turn.h"
 
 #include <stdio.h>
@@ -31,7 +32,8 @@ bool server_open(struct server *s, const struct config *c, struct auth *auth, ui
 	}
 	s->pending = pending_create(c, &s->rand, &s->wheel);
 	s->link = dplink_create(c, s);
-	if (!s->pending || !s->link || !tell_open(s)) {
+	s->rates = session_rates_open(table_places(s->table));
+	if (!s->pending || !s->link || !s->rates || !tell_open(s)) {
 		snprintf(err, errlen, "not enough memory for connections");
 		server_close(s);
 		return false;
@@ -49,6 +51,7 @@ void server_close(struct server *s)
 	adopt_close(s);
 	tell_close(s);
 	dplink_free(s->link);
+	session_rates_close(s->rates);
 	ports_close(s->ports);
 	pending_free(s->pending);
 	table_close(s->table);
@@ -154,6 +157,7 @@ enum dplink_work server_poll(struct server *s)
 	challenges_over(s->challenges, s->now_ms);
 	heartbeat_look(&s->heartbeat, s->link, s->now_ms);
 	history_turn(s);
+	session_rates_turn(s->rates, s->table, s->link, s->now_ms);
 	/* No timer of the wheel's: a dataplane that hangs is not waited for. */
 	if (s->gateway)
 		gate_answers_over(s->gateway);

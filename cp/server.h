@@ -79,6 +79,7 @@ struct waiters;
 struct records;
 struct trace_admin;
 struct gateway;
+struct session_rates;
 struct ng;
 struct mg;
 struct phones;
@@ -99,6 +100,7 @@ struct server {
 	struct ports *ports;
 	struct pending *pending;
 	struct dplink *link;
+	struct session_rates *rates;
 	struct adopt_redirect *redirects; /* see adopt.c; n_redirects of them */
 	uint64_t n_redirects;
 	struct gateway *gateway; /* NULL: gateway.contexts is 0 */

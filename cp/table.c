@@ -305,6 +305,11 @@ uint32_t table_places(const struct table *t)
 	return t->allocs;
 }
 
+uint32_t table_place_of(const struct table *t, const struct table_alloc *a)
+{
+	return alloc_index(t, a);
+}
+
 void table_limit_set(struct table *t)
 {
 	const uint32_t most = t->conf->turn.allocations_max;

@@ -211,6 +211,8 @@ void table_world_add(struct table *t);
 void table_limit_set(struct table *t);
 /* The most that it can be while the file is open. */
 uint32_t table_places(const struct table *t);
+/* Of these, a record's: below table_places(). */
+uint32_t table_place_of(const struct table *t, const struct table_alloc *a);
 void table_told(struct table *t, uint32_t worker);
 void table_whole(struct table *t);
 /*

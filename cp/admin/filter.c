@@ -2,6 +2,7 @@
 #include "filter.h"
 
 #include "../session.h"
+#include "../session_rate.h"
 #include "term_json.h"
 #include "../../lib/tls_name.h"
 
@@ -111,6 +112,7 @@ bool filter_sessions(const struct server *s, const json_t *params, struct filter
 	       param_filter_addr(params, "peer", &f->peer, err) &&
 	       param_word(params, "transport", config_transport_name, &f->transport, err) &&
 	       param_uint(params, "silent_s", 0, UINT32_MAX, &f->silent, err) &&
+	       param_uint(params, "rate_over", 0, UINT32_MAX, &f->rate, err) &&
 	       param_uint(params, "session", 0, s->conf->dataplane.sessions - 1, &f->slot, err);
 }
 
@@ -223,6 +225,15 @@ static bool is_silent(const struct server *s, uint32_t seconds, const struct tab
 	return age >= seconds;
 }
 
+/* Of which nothing is known yet relays nothing. */
+static bool is_busy(const struct server *s, uint32_t bytes_per_s, const struct table_alloc *a)
+{
+	struct session_rate r;
+
+	return session_rate_of(s->rates, s->table, s->link, a, &r) &&
+	       (uint64_t)r.bytes_per_s[CTL_TO_PEER] + r.bytes_per_s[CTL_TO_CLIENT] >= bytes_per_s;
+}
+
 bool filter_has_session(const struct server *s, const struct filter *f, const struct table_alloc *a)
 {
 	return (f->worker == UINT32_MAX || f->worker == a->worker) &&
@@ -231,7 +242,7 @@ bool filter_has_session(const struct server *s, const struct filter *f, const st
 	       (!f->client.given || has_addr(&f->client, &a->leg.client)) &&
 	       (!f->relayed.given || has_relayed(s, &f->relayed, a)) &&
 	       (!f->peer.given || has_peer(s, &f->peer, a)) &&
-	       (!f->silent || is_silent(s, f->silent, a));
+	       (!f->silent || is_silent(s, f->silent, a)) && (!f->rate || is_busy(s, f->rate, a));
 }
 
 /* Of DTLS only those are shown whose handshake is over. */

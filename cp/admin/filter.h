@@ -16,7 +16,8 @@ struct filter_addr {
 
 /* The names that each reads, as methods have them (rpc.h): more may stand behind. */
 #define FILTER_SESSIONS \
-	"user? client? relayed? peer? transport? worker? session? older_s? younger_s? silent_s? "
+	"user? client? relayed? peer? transport? worker? session? older_s? younger_s? silent_s? " \
+	"rate_over? "
 #define FILTER_CONNECTIONS "local? remote? transport? role? worker? older_s? younger_s? silent_s? "
 #define FILTER_CONTEXTS \
 	"call? local? remote? transport? worker? older_s? younger_s? silent_s? rate_over? "
@@ -32,7 +33,7 @@ struct filter {
 	uint32_t worker, slot;			  /* UINT32_MAX: any */
 	uint32_t older, younger;		  /* seconds; 0, UINT32_MAX: of any age */
 	uint32_t silent; /* seconds that nothing was relayed for, or heard; 0: any */
-	uint32_t rate;	 /* of contexts: bytes that came by them a second, at least; 0: any */
+	uint32_t rate;	 /* bytes a second, both ways together, at least; 0: any */
 };
 
 /* Reads what is given of the names that sessions (connections, contexts) have. False and *err. */

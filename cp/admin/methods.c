@@ -4,6 +4,7 @@
  * `contexts` tell a page a call.
  */
 #include "../session.h"
+#include "../session_rate.h"
 #include "access.h"
 #include "agree_rpc.h"
 #include "aka_rpc.h"
@@ -110,14 +111,20 @@ static json_t *channels_json(const struct server *s, const struct table_alloc *a
 	return list;
 }
 
-/* null without a dataplane. */
-static json_t *use_json(bool known, const struct session_use *u, enum ctl_way way)
+/* What was relayed one way; null without a dataplane. */
+static json_t *use_json(const struct server *s, const struct table_alloc *a, enum ctl_way way)
 {
-	return known ? json_pack("{s:o, s:o, s:o}", "packets", integer(u->packets[way]), "bytes",
-				 integer(u->bytes[way]), "silent_s",
-				 u->silent_s[way] == UINT32_MAX ? json_null()
-								: integer(u->silent_s[way]))
-		     : json_null();
+	struct session_rate r;
+	const bool known = session_rate_of(s->rates, s->table, s->link, a, &r);
+	struct session_use u;
+
+	if (!dplink_use(s->link, a->worker, a->sid, server_now(s), &u))
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "packets", integer(u.packets[way]), "bytes",
+			 integer(u.bytes[way]), "packets_per_s",
+			 known ? integer(r.packets_per_s[way]) : json_null(), "bytes_per_s",
+			 known ? integer(r.bytes_per_s[way]) : json_null(), "silent_s",
+			 u.silent_s[way] == UINT32_MAX ? json_null() : integer(u.silent_s[way]));
 }
 
 static json_t *session_json(const struct server *s, const struct table_alloc *a)
@@ -125,18 +132,16 @@ static json_t *session_json(const struct server *s, const struct table_alloc *a)
 	const bool known = a->leg.listener < listener_places(s->conf);
 	const struct listener_place l =
 	    known ? listener_place(s->conf, a->leg.listener) : (struct listener_place){ 0 };
-	struct session_use u;
-	const bool used = dplink_use(s->link, a->worker, a->sid, server_now(s), &u);
 
-	return json_pack(
-	    "{s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "user",
-	    rpc_text(a->user), "client", sock_addr_json(&a->leg.client), "listener",
-	    known ? sock_addr_json(&l.addr) : json_null(), "transport", session_transport(s, a),
-	    "relay_transport", relay_transport(a), "relayed", relayed_json(s, a), "worker",
-	    integer(a->worker), "slot", integer(a->sid.slot), "age_s",
-	    integer(server_age(s, a->created)), "expires_s", seconds_left(s, table_alloc_expiry(a)),
-	    "permissions", permissions_json(s, a), "channels", channels_json(s, a), "to_peer",
-	    use_json(used, &u, CTL_TO_PEER), "to_client", use_json(used, &u, CTL_TO_CLIENT));
+	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "user", rpc_text(a->user), "client", sock_addr_json(&a->leg.client),
+			 "listener", known ? sock_addr_json(&l.addr) : json_null(), "transport",
+			 session_transport(s, a), "relay_transport", relay_transport(a), "relayed",
+			 relayed_json(s, a), "worker", integer(a->worker), "slot",
+			 integer(a->sid.slot), "age_s", integer(server_age(s, a->created)),
+			 "expires_s", seconds_left(s, table_alloc_expiry(a)), "permissions",
+			 permissions_json(s, a), "channels", channels_json(s, a), "to_peer",
+			 use_json(s, a, CTL_TO_PEER), "to_client", use_json(s, a, CTL_TO_CLIENT));
 }
 
 /*

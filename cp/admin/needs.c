@@ -4,6 +4,7 @@
 #include "../context/context_table.h"
 #include "../h248/mg.h"
 #include "../ports.h"
+#include "../session_rate.h"
 #include "../table.h"
 #include "../../conf/footprint.h"
 #include "../../conf/layout.h"
@@ -76,7 +77,8 @@ static void files_tell(const struct config *c, FILE *out)
 		"  %6" PRIu64
 		" MiB  allocations, in fairlead-cp (turn.allocations-max, dataplane.peers, "
 		"relays)\n",
-		mb_of(table_memory_size(c) + ports_memory_size(c)));
+		mb_of(table_memory_size(c) + ports_memory_size(c) +
+		      session_rates_memory_size(c->turn.allocations_max)));
 }
 
 static void buffers_tell(const struct config *c, FILE *out)

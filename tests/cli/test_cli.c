@@ -322,8 +322,10 @@ static void test_sessions(void **state)
 	    parse("{\"cursor\":17,\"sessions\":[{\"user\":\"demo\",\"client\":\"10.1.0.2:40000\","
 		  "\"relayed\":[\"10.2.0.1:50000\",\"[fd00:2::1]:50001\"],\"worker\":1,\"slot\":70,"
 		  "\"expires_s\":600,\"age_s\":61,"
-		  "\"to_peer\":{\"packets\":12345,\"bytes\":1234567,\"silent_s\":3},"
-		  "\"to_client\":{\"packets\":2,\"bytes\":40,\"silent_s\":62},"
+		  "\"to_peer\":{\"packets\":12345,\"bytes\":1234567,\"silent_s\":3,"
+		  "\"packets_per_s\":50,\"bytes_per_s\":8600},"
+		  "\"to_client\":{\"packets\":2,\"bytes\":40,\"silent_s\":62,"
+		  "\"packets_per_s\":0,\"bytes_per_s\":0},"
 		  "\"permissions\":[{\"peer\":\"10.2.0.2\",\"expires_s\":299}],\"channels\":"
 		  "[{\"channel\":\"0x4000\",\"peer\":\"10.2.0.2:9\",\"expires_s\":599}]}]}");
 	FILE *out = capture();
@@ -336,6 +338,9 @@ static void test_sessions(void **state)
 		    "\n"
 		    "CLIENT           AGE  TO PEER    BYTES  TO CLIENT  BYTES  LAST\n"
 		    "10.1.0.2:40000  1:01   12,345  1.23 MB          2   40 B  0:03\n"
+		    "\n"
+		    "CLIENT          NOW TO PEER      BYTES  NOW TO CLIENT  BYTES\n"
+		    "10.1.0.2:40000         50/s  8.60 kB/s            0/s  0 B/s\n"
 		    "\n"
 		    "CLIENT          WHAT            PEER           EXPIRES\n"
 		    "10.1.0.2:40000  permission      10.2.0.2    4 min 59 s\n"
@@ -367,9 +372,11 @@ static void test_sessions_wide(void **state)
 {
 	const char *addr = "[2001:db8:1111:2222:3333:4444:5555:6666]:65535";
 	json_t *r = json_pack(
-	    "{s:n, s:[{s:s, s:s, s:[s, s], s:i, s:i, s:i}]}", "cursor", "sessions", "user",
-	    "a.very.long.user.name.indeed@ims.mnc001.mcc001.3gppnetwork.org", "client", addr,
-	    "relayed", addr, addr, "worker", 63, "slot", 4194303, "expires_s", 3599);
+	    "{s:n, s:[{s:s, s:s, s:[s, s], s:i, s:i, s:i, s:{s:I, s:I, s:I, s:I}}]}", "cursor",
+	    "sessions", "user", "a.very.long.user.name.indeed@ims.mnc001.mcc001.3gppnetwork.org",
+	    "client", addr, "relayed", addr, addr, "worker", 63, "slot", 4194303, "expires_s", 3599,
+	    "to_peer", "packets", (json_int_t)INT64_MAX, "bytes", (json_int_t)INT64_MAX,
+	    "packets_per_s", (json_int_t)UINT32_MAX, "bytes_per_s", (json_int_t)UINT32_MAX);
 	FILE *out = capture();
 
 	(void)state;

@@ -79,7 +79,13 @@ await 20 streams connection '.connections == 1 and .rx_bytes_per_s > 0' || fail 
 assert_eq "who relays a byte a second" "$(fl --json sessions top --by user --rate-over 1 | jq -r '.talkers[].who')" demo
 assert_eq "who relays a gigabyte" "$(fl sessions top --by user --rate-over '1 GB/s')" "Nobody relays so much."
 
-# By rate, in a list and to end them.
+# By rate, in a list and to end them. uclient sends 50 datagrams a second.
+# rated WAY FILTER...: the first of them has a rate each way, and its packets are so many a second.
+rated() { [[ $(session "$1.bytes_per_s >= .sessions[0].$1.packets_per_s and .sessions[0].$1.packets_per_s > 10" "${@:2}") == true ]]; }
+for way in to_peer to_client; do
+	await 10 rated $way --transport udp || fail "no rate $way: $(fl --json sessions --transport udp)"
+done
+fl sessions --transport udp | grep -q 'NOW TO PEER' || fail "the rates are not shown: $(fl sessions --transport udp)"
 over() { [[ $(fl --json sessions show --rate-over "$1" | jq '.sessions | length') == "$2" ]]; }
 await 10 over 1 3 || fail "not all relay a byte a second: $(fl sessions show --rate-over 1)"
 assert_eq "sessions that relay a gigabyte" "$(fl sessions show --rate-over 1GB/s)" "No sessions."

@@ -9,6 +9,7 @@
 #include "cp/admin/conns.h"
 #include "cp/admin/kill.h"
 #include "cp/admin/rpc.h"
+#include "cp/session_rate.h"
 #include "tests/world/gate_env.h"
 
 #include <stdlib.h>
@@ -237,6 +238,69 @@ static void what_they_relayed(void **state)
 	matches(e, "sessions.kill", "'silent_s':25", 3, 3);
 	dplink_detach(e->s.link);
 	assert_false(dplink_use(e->s.link, a->worker, a->sid, 0, &u));
+}
+
+/* What it has relayed by now, to peers and to the client. */
+static void has_relayed(struct env *e, const struct table_alloc *a, uint64_t packets,
+			uint64_t bytes)
+{
+	struct ctl_use *u = use_of(e, a);
+
+	u->bytes[CTL_TO_PEER] = bytes << CTL_USE_GEN | (a->sid.gen & 0xffff);
+	u->bytes[CTL_TO_CLIENT] = 2 * bytes << CTL_USE_GEN | a->sid.gen >> 16;
+	u->packets[CTL_TO_PEER] = packets << CTL_USE_SECOND;
+	u->packets[CTL_TO_CLIENT] = 0;
+}
+
+static const json_t *rate_json(struct env *e, const char *way, const char *key)
+{
+	const json_t *list =
+	    json_object_get(result(e, "sessions", "{'client':'198.51.100.7:1'}"), "sessions");
+
+	assert_int_equal(json_array_size(list), 1);
+	return json_object_get(json_object_get(json_array_get(list, 0), way), key);
+}
+
+/*
+ * Between the last two looks, across the end of a counter's lower half; what is new is unknown.
+ */
+static void sessions_by_rate(void **state)
+{
+	struct env *e = *state;
+	const struct table_alloc *a;
+	struct session_rate r;
+
+	three_sessions(e);
+	a = env_alloc(e, 1);
+	has_relayed(e, a, 100, UINT64_C(0xffffff00));
+	matches(e, "sessions.kill", "'rate_over':1", 0, 3);
+	assert_true(json_is_null(rate_json(e, "to_peer", "bytes_per_s")));
+	assert_true(json_is_null(rate_json(e, "to_client", "packets_per_s")));
+	env_advance(e, SESSION_RATE_ROUND_MS);
+	has_relayed(e, a, 150, UINT64_C(0xffffff00) + 4000);
+	env_advance(e, 2 * SESSION_RATE_ROUND_MS);
+	assert_int_equal(json_integer_value(rate_json(e, "to_peer", "packets_per_s")), 25);
+	assert_int_equal(json_integer_value(rate_json(e, "to_peer", "bytes_per_s")), 2000);
+	assert_int_equal(json_integer_value(rate_json(e, "to_client", "bytes_per_s")), 4000);
+	assert_true(json_is_integer(rate_json(e, "to_client", "packets_per_s")));
+	matches(e, "sessions.kill", "'rate_over':6000", 1, 3);
+	matches(e, "sessions.kill", "'rate_over':6001", 0, 3);
+	matches(e, "sessions.kill", "'rate_over':6000,'user':'bob'", 0, 3);
+	refused(e, "sessions", "{'rate_over':-1}", "rate_over");
+	/* Not before its time. */
+	has_relayed(e, a, 150, UINT64_C(0xffffff00) + 4000 + 11000);
+	env_advance(e, SESSION_RATE_EVERY_MS);
+	matches(e, "sessions.kill", "'rate_over':6000", 1, 3);
+	matches(e, "sessions.kill", "'rate_over':6001", 0, 3);
+	env_advance(e, SESSION_RATE_ROUND_MS);
+	matches(e, "sessions.kill", "'rate_over':30000", 1, 3);
+	matches(e, "sessions.kill", "'rate_over':30001", 0, 3);
+	env_advance(e, SESSION_RATE_ROUND_MS);
+	matches(e, "sessions.kill", "'rate_over':1", 0, 3);
+	assert_int_equal(json_integer_value(rate_json(e, "to_peer", "bytes_per_s")), 0);
+	assert_true(session_rate_of(e->s.rates, e->s.table, e->s.link, a, &r));
+	dplink_detach(e->s.link);
+	assert_false(session_rate_of(e->s.rates, e->s.table, e->s.link, a, &r));
 }
 
 /* The session goes from the worker; whose client is connected loses that connection at once. */
@@ -521,11 +585,11 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(filters_of_sessions),	   T(by_relayed_address_and_slot),
-		T(killed_sessions),	   T(what_they_relayed),
-		T(many_sessions),	   T(killed_connections),
-		T(contexts_by_what_comes), T(killed_contexts),
-		T(bad_parameters),
+		T(filters_of_sessions), T(by_relayed_address_and_slot),
+		T(killed_sessions),	T(what_they_relayed),
+		T(sessions_by_rate),	T(many_sessions),
+		T(killed_connections),	T(contexts_by_what_comes),
+		T(killed_contexts),	T(bad_parameters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "tests/world/json_check.h"
 #include "cp/admin/rpc.h"
 #include "cp/session.h"
+#include "cp/session_rate.h"
 #include "cp/tls/agent.h"
 
 #include <stdio.h>
@@ -95,6 +96,21 @@ bool dplink_use(const struct dplink *l, uint32_t worker, struct ctl_sid sid, uin
 	if (used)
 		*out = *used;
 	return used != NULL;
+}
+
+/* What it relays a second, if that is known. */
+static const struct session_rate *rate;
+
+bool session_rate_of(const struct session_rates *r, const struct table *t, const struct dplink *l,
+		     const struct table_alloc *a, struct session_rate *out)
+{
+	(void)r;
+	(void)t;
+	(void)l;
+	(void)a;
+	if (rate)
+		*out = *rate;
+	return rate != NULL;
 }
 
 uint32_t dplink_room(struct dplink *l, uint32_t worker)
@@ -381,6 +397,8 @@ static void what_a_session_relayed(void **state)
 	static const struct session_use use = { .packets = { 3, 0 },
 						.bytes = { UINT64_C(5000000000), 0 },
 						.silent_s = { 4, UINT32_MAX } };
+	static const struct session_rate now = { .packets_per_s = { 5, 6 },
+						 .bytes_per_s = { 600, 100 } };
 	struct fixture *f = *state;
 	json_t *r, *s, *want;
 
@@ -388,13 +406,30 @@ static void what_a_session_relayed(void **state)
 	used = &use;
 	r = call(f, "sessions", json_pack("{s:i}", "silent_s", 4), NULL);
 	s = json_array_get(json_object_get(r, "sessions"), 0);
-	want = json_loads("{\"packets\":3,\"bytes\":5000000000,\"silent_s\":4}", 0, NULL);
+	want = json_loads("{\"packets\":3,\"bytes\":5000000000,\"silent_s\":4,"
+			  "\"packets_per_s\":null,\"bytes_per_s\":null}",
+			  0, NULL);
 	assert_true(json_equal(json_object_get(s, "to_peer"), want));
 	json_decref(want);
-	want = json_loads("{\"packets\":0,\"bytes\":0,\"silent_s\":null}", 0, NULL);
+	want = json_loads("{\"packets\":0,\"bytes\":0,\"silent_s\":null,"
+			  "\"packets_per_s\":null,\"bytes_per_s\":null}",
+			  0, NULL);
 	assert_true(json_equal(json_object_get(s, "to_client"), want));
 	json_decref(want);
 	json_decref(r);
+	rate = &now;
+	r = call(f, "sessions", json_pack("{s:i}", "rate_over", 700), NULL);
+	s = json_array_get(json_object_get(r, "sessions"), 0);
+	want = json_loads("{\"packets\":3,\"bytes\":5000000000,\"silent_s\":4,"
+			  "\"packets_per_s\":5,\"bytes_per_s\":600}",
+			  0, NULL);
+	assert_true(json_equal(json_object_get(s, "to_peer"), want));
+	json_decref(want);
+	json_decref(r);
+	r = call(f, "sessions", json_pack("{s:i}", "rate_over", 701), NULL);
+	assert_int_equal(json_array_size(json_object_get(r, "sessions")), 0);
+	json_decref(r);
+	rate = NULL;
 	r = call(f, "sessions", json_pack("{s:i}", "silent_s", 5), NULL);
 	assert_int_equal(json_array_size(json_object_get(r, "sessions")), 0);
 	json_decref(r);

@@ -14,6 +14,7 @@
 #include "cp/admin/metrics.h"
 #include "cp/admin/stat_list.h"
 #include "cp/admin/stats.h"
+#include "cp/session_rate.h"
 #include "cp/admin/status.h"
 #include "tests/world/fake_gateway.h"
 
@@ -157,6 +158,17 @@ bool dplink_use(const struct dplink *l, uint32_t worker, struct ctl_sid sid, uin
 	(void)worker;
 	(void)sid;
 	(void)now_s;
+	(void)out;
+	return false;
+}
+
+bool session_rate_of(const struct session_rates *r, const struct table *t, const struct dplink *l,
+		     const struct table_alloc *a, struct session_rate *out)
+{
+	(void)r;
+	(void)t;
+	(void)l;
+	(void)a;
 	(void)out;
 	return false;
 }

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "session_rate.h"
+
+#include <stdlib.h>
+
+/*
+ * Of a record of the table. The lower halves of its session's counters are enough: nothing relays
+ * 4 GB between two looks.
+ */
+struct last_look {
+	uint32_t gen; /* of the session; 0: it was not looked at */
+	uint32_t at_ms;
+	uint32_t packets[CTL_WAYS], bytes[CTL_WAYS];
+	struct session_rate rate;
+	bool known; /* rate is: this is not the first look */
+};
+
+struct session_rates {
+	uint32_t cursor;     /* where the round is */
+	uint64_t next_ms;    /* when it goes on */
+	uint64_t begun_ms;   /* the round */
+	uint64_t generation; /* of the dataplane whose counters they are */
+	uint64_t since_ms;   /* what was looked at before was another dataplane's */
+	struct last_look last[];
+};
+
+uint64_t session_rates_memory_size(uint32_t places)
+{
+	return sizeof(struct session_rates) + (uint64_t)places * sizeof(struct last_look);
+}
+
+struct session_rates *session_rates_open(uint32_t places)
+{
+	return calloc(1, session_rates_memory_size(places));
+}
+
+void session_rates_close(struct session_rates *r)
+{
+	free(r);
+}
+
+static uint32_t per_second(uint32_t now, uint32_t was, uint32_t ms)
+{
+	const uint64_t rate = (uint64_t)(now - was) * 1000 / ms;
+
+	return rate < UINT32_MAX ? (uint32_t)rate : UINT32_MAX;
+}
+
+/* Whether what is known is of this session and of the dataplane that is attached. */
+static bool is_of(const struct session_rates *r, const struct last_look *e, uint32_t gen)
+{
+	return e->gen == gen && (int32_t)(e->at_ms - (uint32_t)r->since_ms) >= 0;
+}
+
+static void session_look(struct session_rates *r, struct last_look *e, const struct table_alloc *a,
+			 const struct dplink *l, uint32_t now_ms)
+{
+	const bool again = is_of(r, e, a->sid.gen);
+	const uint32_t ms = now_ms - e->at_ms;
+	struct session_use u;
+
+	if ((again && ms == 0) || !dplink_use(l, a->worker, a->sid, 0, &u))
+		return;
+	for (int way = 0; way < CTL_WAYS; way++) {
+		const uint32_t packets = (uint32_t)u.packets[way], bytes = (uint32_t)u.bytes[way];
+
+		if (again) {
+			e->rate.packets_per_s[way] = per_second(packets, e->packets[way], ms);
+			e->rate.bytes_per_s[way] = per_second(bytes, e->bytes[way], ms);
+		}
+		e->packets[way] = packets;
+		e->bytes[way] = bytes;
+	}
+	e->gen = a->sid.gen;
+	e->at_ms = now_ms;
+	e->known = again;
+}
+
+/* Another dataplane counts anew. */
+static void dataplane_look(struct session_rates *r, const struct dplink *l, uint64_t now_ms)
+{
+	if (r->generation == dplink_generation(l))
+		return;
+	r->generation = dplink_generation(l);
+	r->since_ms = r->next_ms = now_ms;
+	r->cursor = 0;
+}
+
+void session_rates_turn(struct session_rates *r, struct table *t, const struct dplink *l,
+			uint64_t now_ms)
+{
+	uint32_t look = SESSION_RATE_LOOK, live = SESSION_RATE_LIVE;
+	struct table_alloc *a;
+
+	if (!dplink_attached(l))
+		return;
+	dataplane_look(r, l, now_ms);
+	if (now_ms < r->next_ms)
+		return;
+	if (r->cursor == 0)
+		r->begun_ms = now_ms;
+	for (; live && (a = table_walk(t, &r->cursor, &look)) != NULL; live--)
+		session_look(r, &r->last[table_place_of(t, a)], a, l, (uint32_t)now_ms);
+	r->next_ms = now_ms + SESSION_RATE_EVERY_MS;
+	if (live && look) { /* all of them were seen */
+		r->cursor = 0;
+		if (r->next_ms < r->begun_ms + SESSION_RATE_ROUND_MS)
+			r->next_ms = r->begun_ms + SESSION_RATE_ROUND_MS;
+	}
+}
+
+bool session_rate_of(const struct session_rates *r, const struct table *t, const struct dplink *l,
+		     const struct table_alloc *a, struct session_rate *out)
+{
+	const struct last_look *e = &r->last[table_place_of(t, a)];
+
+	if (!dplink_attached(l) || dplink_generation(l) != r->generation ||
+	    !is_of(r, e, a->sid.gen) || !e->known)
+		return false;
+	*out = e->rate;
+	return true;
+}
