@@ -25,8 +25,8 @@ json_t *conn_talkers_page(json_t *page)
 	    list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:{s:I, s:I}, s:{s:I, s:I}}", "user", "",
 			    "client", get_str(c, "remote"), "worker", get_int(c, "worker"), "slot",
 			    get_int(c, "index"), "age_s", get_int(c, "age_s"), "to_peer", "packets",
-			    (json_int_t)0, "bytes", get_int(c, "rx_bytes"), "to_client", "packets",
-			    (json_int_t)0, "bytes", get_int(c, "tx_bytes")));
+			    get_int(c, "rx_packets"), "bytes", get_int(c, "rx_bytes"), "to_client",
+			    "packets", get_int(c, "tx_packets"), "bytes", get_int(c, "tx_bytes")));
 	out = json_pack("{s:o, s:O}", "sessions", list, "cursor", json_object_get(page, "cursor"));
 	json_decref(page);
 	return out;
@@ -41,9 +41,9 @@ static json_t *page_ask(void *arg, const json_t *params)
 
 /* ---- the result ---- */
 
-static json_t *rate_json(const json_t *talker, const char *way)
+static json_t *rate_json(const json_t *talker, const char *way, const char *what)
 {
-	return json_incref(json_object_get(json_object_get(talker, way), "bytes_per_s"));
+	return json_incref(json_object_get(json_object_get(talker, way), what));
 }
 
 json_t *conn_talkers_result(json_t *result)
@@ -52,9 +52,12 @@ json_t *conn_talkers_result(json_t *result)
 	size_t i;
 
 	json_array_foreach(json_object_get(result, "talkers"), i, t) json_array_append_new(
-	    list, json_pack("{s:s, s:I, s:o, s:o}", "who", get_str(t, "who"), "connections",
-			    get_int(t, "sessions"), "rx_bytes_per_s", rate_json(t, "to_peer"),
-			    "tx_bytes_per_s", rate_json(t, "to_client")));
+	    list, json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "who", get_str(t, "who"),
+			    "connections", get_int(t, "sessions"), "rx_bytes_per_s",
+			    rate_json(t, "to_peer", "bytes_per_s"), "tx_bytes_per_s",
+			    rate_json(t, "to_client", "bytes_per_s"), "rx_packets_per_s",
+			    rate_json(t, "to_peer", "packets_per_s"), "tx_packets_per_s",
+			    rate_json(t, "to_client", "packets_per_s")));
 	out = json_pack(
 	    "{s:s, s:O, s:I, s:I, s:o}", "by",
 	    strcmp(get_str(result, "by"), talkers_by_name[TALKERS_SOURCE]) == 0 ? "source"
@@ -68,10 +71,11 @@ json_t *conn_talkers_result(json_t *result)
 void show_conn_talkers(const json_t *result, FILE *out)
 {
 	static const struct grid_col cols[] = {
-		{ "WHO", 0, 47 }, { "CONNECTIONS", 1, 0 }, { "RECEIVED", 1, 0 }, { "SENT", 1, 0 }
+		{ "WHO", 0, 47 },  { "CONNS", 1, 0 }, { "RECEIVED", 1, 0 },
+		{ "BYTES", 1, 0 }, { "SENT", 1, 0 },  { "BYTES", 1, 0 },
 	};
 	const json_t *list = json_object_get(result, "talkers");
-	char text[3][UNIT_STR_MAX];
+	char text[5][UNIT_STR_MAX];
 	struct grid *g;
 	json_t *t;
 	size_t i;
@@ -85,8 +89,12 @@ void show_conn_talkers(const json_t *result, FILE *out)
 	g = grid_new(cols, N_OF(cols));
 	json_array_foreach(list, i, t) grid_row(
 	    g, get_str(t, "who"), unit_exact(get_int(t, "connections"), text[0], UNIT_STR_MAX),
-	    talkers_bytes(json_object_get(t, "rx_bytes_per_s"), text[1]),
-	    talkers_bytes(json_object_get(t, "tx_bytes_per_s"), text[2]));
+	    unit_rate(json_number_value(json_object_get(t, "rx_packets_per_s")), text[1],
+		      UNIT_STR_MAX),
+	    talkers_bytes(json_object_get(t, "rx_bytes_per_s"), text[2]),
+	    unit_rate(json_number_value(json_object_get(t, "tx_packets_per_s")), text[3],
+		      UNIT_STR_MAX),
+	    talkers_bytes(json_object_get(t, "tx_bytes_per_s"), text[4]));
 	grid_print(g, 0, out);
 	talkers_left_out(result, "carry", out);
 }

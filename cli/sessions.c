@@ -25,14 +25,14 @@ const struct command sessions_words[] = {
 };
 
 const struct command connections_words[] = {
-	{ "show", FILTER_OF_CONNECTIONS_HELP " [--limit N]",
+	{ "show", FILTER_OF_CONNECTIONS_HELP " [--rate-over RATE] [--limit N]",
 	  .help = "lists those that have all that is given", .watch = WATCH_AGAIN },
 	{ "top",
 	  FILTER_OF_CONNECTIONS_HELP
 	  " [--by WHAT] [--interval SECONDS] [--rate-over RATE] [--limit N]",
 	  .help = "whose streams carry most in an interval (5 s), at most N (10; 0 for all)",
 	  .watch = WATCH_AGAIN },
-	{ "kill", FILTER_OF_CONNECTIONS_HELP " [--all] [--dry-run]",
+	{ "kill", FILTER_OF_CONNECTIONS_HELP " [--rate-over RATE] [--all] [--dry-run]",
 	  .help = "ends those that have all that is given" },
 	{ 0 },
 };
@@ -104,10 +104,13 @@ int sessions_command(struct cli *cli, int argc, char **argv)
 int connections_command(struct cli *cli, int argc, char **argv)
 {
 	static const struct option show[] = { FILTER_OF_CONNECTIONS,
+					      { "rate-over", required_argument, NULL, FILTER_RATE },
 					      { "limit", required_argument, NULL, 'l' },
 					      { "json", no_argument, NULL, 'j' },
 					      { 0 } };
-	static const struct option ends[] = { FILTER_OF_CONNECTIONS, KILL_OPTIONS };
+	static const struct option ends[] = { FILTER_OF_CONNECTIONS,
+					      { "rate-over", required_argument, NULL, FILTER_RATE },
+					      KILL_OPTIONS };
 
 	if (argc > 1 && strcmp(argv[1], "top") == 0)
 		return conn_talkers_command(cli, argc - 1, argv + 1);

@@ -3,6 +3,7 @@
 #include "field.h"
 #include "grid.h"
 #include "show.h"
+#include "talkers.h"
 #include "units.h"
 
 /* ---- connections ---- */
@@ -25,13 +26,13 @@ static void connections_who(const json_t *list, FILE *out)
 	grid_print(g, 0, out);
 }
 
+/* What came and went so far; and, of those by which something does, what does now. */
 static void connections_traffic(const json_t *list, FILE *out)
 {
-	static const struct grid_col cols[] = { { "REMOTE", 0, 21 },
-						{ "AGE", 1, 0 },
-						{ "RX", 1, 0 },
-						{ "TX", 1, 0 },
-						{ "LAST", 1, 0 } };
+	static const struct grid_col cols[] = {
+		{ "REMOTE", 0, 21 }, { "AGE", 1, 0 },	{ "RX", 1, 0 },	  { "BYTES", 1, 0 },
+		{ "TX", 1, 0 },	     { "BYTES", 1, 0 }, { "LAST", 1, 0 },
+	};
 	struct grid *g = grid_new(cols, N_OF(cols));
 	char text[N_OF(cols)][UNIT_STR_MAX];
 	size_t i;
@@ -39,11 +40,44 @@ static void connections_traffic(const json_t *list, FILE *out)
 
 	json_array_foreach(list, i, c) grid_row(
 	    g, get_str(c, "remote"), unit_clock(get_int(c, "age_s"), text[1], UNIT_STR_MAX),
-	    unit_bytes(get_int(c, "rx_bytes"), text[2], UNIT_STR_MAX),
-	    unit_bytes(get_int(c, "tx_bytes"), text[3], UNIT_STR_MAX),
-	    unit_clock(get_int(c, "silent_s"), text[4], UNIT_STR_MAX));
+	    unit_short(get_int(c, "rx_packets"), text[2], UNIT_STR_MAX),
+	    unit_bytes(get_int(c, "rx_bytes"), text[3], UNIT_STR_MAX),
+	    unit_short(get_int(c, "tx_packets"), text[4], UNIT_STR_MAX),
+	    unit_bytes(get_int(c, "tx_bytes"), text[5], UNIT_STR_MAX),
+	    unit_clock(get_int(c, "silent_s"), text[6], UNIT_STR_MAX));
 	fputc('\n', out);
 	grid_print(g, 0, out);
+}
+
+static void connections_rates(const json_t *list, FILE *out)
+{
+	static const struct grid_col cols[] = {
+		{ "REMOTE", 0, 21 }, { "NOW RX", 1, 0 }, { "BYTES", 1, 0 },
+		{ "NOW TX", 1, 0 },  { "BYTES", 1, 0 },
+	};
+	struct grid *g = grid_new(cols, N_OF(cols));
+	char text[4][UNIT_STR_MAX];
+	bool some = false;
+	size_t i;
+	json_t *c;
+
+	json_array_foreach(list, i, c)
+	{
+		if (!get_int(c, "rx_bytes_per_s") && !get_int(c, "tx_bytes_per_s"))
+			continue;
+		some = true;
+		grid_row(g, get_str(c, "remote"),
+			 unit_rate((double)get_int(c, "rx_packets_per_s"), text[0], UNIT_STR_MAX),
+			 talkers_bytes(json_object_get(c, "rx_bytes_per_s"), text[1]),
+			 unit_rate((double)get_int(c, "tx_packets_per_s"), text[2], UNIT_STR_MAX),
+			 talkers_bytes(json_object_get(c, "tx_bytes_per_s"), text[3]));
+	}
+	if (some) {
+		fputc('\n', out);
+		grid_print(g, 0, out);
+	} else {
+		grid_free(g);
+	}
 }
 
 /* Those with TLS, if there are any. */
@@ -121,6 +155,7 @@ void show_connections(const json_t *result, FILE *out)
 	} else {
 		connections_who(list, out);
 		connections_traffic(list, out);
+		connections_rates(list, out);
 		connections_how(list, out);
 		connections_tls(list, out);
 	}

@@ -9,6 +9,8 @@
  */
 #include "../lib/ctl_abi.h"
 
+#include <stdbool.h>
+
 /* Returns what conn_row_end() gets. */
 static inline uint32_t conn_row_begin(struct ctl_conn_info *row)
 {
@@ -22,6 +24,47 @@ static inline uint32_t conn_row_begin(struct ctl_conn_info *row)
 static inline void conn_row_end(struct ctl_conn_info *row, uint32_t seq)
 {
 	atomic_store_explicit(&row->seq, seq + 1, memory_order_release);
+}
+
+enum { CONN_ROW_RATE_MS = 1000 };
+
+static inline uint32_t conn_row_per_second(uint32_t now, uint32_t was, uint32_t ms)
+{
+	const uint64_t rate = (uint64_t)(now - was) * 1000 / ms;
+
+	return rate < UINT32_MAX ? (uint32_t)rate : UINT32_MAX;
+}
+
+static inline void conn_row_rate(struct ctl_conn_rate *r, uint64_t bytes, uint64_t packets,
+				 uint32_t ms)
+{
+	*r = (struct ctl_conn_rate){
+		.packets_per_s = ms ? conn_row_per_second((uint32_t)packets, r->packets, ms) : 0,
+		.bytes_per_s = ms ? conn_row_per_second((uint32_t)bytes, r->bytes, ms) : 0,
+		.packets = (uint32_t)packets,
+		.bytes = (uint32_t)bytes,
+	};
+}
+
+/*
+ * Between begin and end, when the row has the bytes of now: packets, of which the connection has
+ * the lower halves, and rates, which are new when theirs are a second old. fresh: the row was
+ * another connection's.
+ */
+static inline void conn_row_count(struct ctl_conn_info *row, bool fresh, uint32_t rx, uint32_t tx,
+				  uint32_t now_ms)
+{
+	const uint32_t ms = fresh ? 0 : now_ms - row->rated_ms;
+
+	if (fresh)
+		row->rx_packets = row->tx_packets = 0;
+	row->rx_packets += (uint32_t)(rx - (uint32_t)row->rx_packets);
+	row->tx_packets += (uint32_t)(tx - (uint32_t)row->tx_packets);
+	if (!fresh && ms < CONN_ROW_RATE_MS)
+		return;
+	conn_row_rate(&row->rx, row->rx_bytes, row->rx_packets, ms);
+	conn_row_rate(&row->tx, row->tx_bytes, row->tx_packets, ms);
+	row->rated_ms = now_ms;
 }
 
 /* Nobody is there any more. */

@@ -266,8 +266,15 @@ struct ctl_conn_info {
 	 */
 	uint64_t passed;
 	uint32_t joined;
-	uint32_t pad;
+	uint32_t rated_ms; /* when the rates are of: low bits of CLOCK_MONOTONIC */
+	/* Segments with new data; datagrams of DTLS. */
+	uint64_t rx_packets, tx_packets;
+	struct ctl_conn_rate {
+		uint32_t packets_per_s, bytes_per_s; /* of a second or more until rated_ms */
+		uint32_t packets, bytes;	     /* lower halves of the counters then */
+	} rx, tx;
 };
+_Static_assert(sizeof(struct ctl_conn_info) == 192, "three cache lines");
 
 /*
  * Where connections from an address are: a place of the index is 1 + an index of ctl_conn_info, or

@@ -41,7 +41,7 @@ static json_t *conn_json(const struct dplink *l, const struct config *conf, uint
 {
 	return json_pack(
 	    "{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-	    " s:o, s:o, s:o, s:o, s:o}",
+	    " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 	    "worker", integer(worker), "queue", integer(worker), "index", integer(idx), "local",
 	    addr_json(&c->local), "remote", addr_json(&c->remote), "state",
 	    c->state < TCP_STATES ? tcp_state_name[c->state] : "?", "role", conn_role_name(c->role),
@@ -51,7 +51,10 @@ static json_t *conn_json(const struct dplink *l, const struct config *conf, uint
 	    integer(c->recv_queue), "retransmits", integer(c->retransmits), "session",
 	    c->session == UINT32_MAX ? json_null() : integer(c->session), "age_s",
 	    integer(c->age_s), "silent_s", integer(c->silent_s), "rx_bytes", integer(c->rx_bytes),
-	    "tx_bytes", integer(c->tx_bytes), "tls", conn_tls_json(l, conf, c));
+	    "tx_bytes", integer(c->tx_bytes), "rx_packets", integer(c->rx_packets), "tx_packets",
+	    integer(c->tx_packets), "rx_bytes_per_s", integer(c->rx.bytes_per_s), "tx_bytes_per_s",
+	    integer(c->tx.bytes_per_s), "rx_packets_per_s", integer(c->rx.packets_per_s),
+	    "tx_packets_per_s", integer(c->tx.packets_per_s), "tls", conn_tls_json(l, conf, c));
 }
 
 bool conns_walk(const struct dplink *l, uint32_t worker, uint32_t scan, uint32_t *place,

@@ -125,7 +125,8 @@ bool filter_connections(const struct server *s, const json_t *params, struct fil
 	       param_filter_addr(params, "remote", &f->remote, err) &&
 	       param_word(params, "transport", streams, &f->transport, err) &&
 	       param_word(params, "role", roles, &f->role, err) &&
-	       param_uint(params, "silent_s", 0, UINT32_MAX, &f->silent, err);
+	       param_uint(params, "silent_s", 0, UINT32_MAX, &f->silent, err) &&
+	       param_uint(params, "rate_over", 0, UINT32_MAX, &f->rate, err);
 }
 
 bool filter_contexts(const struct server *s, const json_t *params, struct filter *f,
@@ -255,6 +256,7 @@ bool filter_has_conn(const struct filter *f, uint32_t worker, const struct ctl_c
 {
 	return (f->worker == UINT32_MAX || f->worker == worker) && c->age_s >= f->older &&
 	       c->age_s <= f->younger && c->silent_s >= f->silent &&
+	       (uint64_t)c->rx.bytes_per_s + c->tx.bytes_per_s >= f->rate &&
 	       has_word(f->role, conn_role_name(c->role)) &&
 	       has_word(f->transport, conn_transport(c)) &&
 	       (!f->local.given || has_addr(&f->local, &c->local)) &&

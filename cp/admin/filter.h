@@ -15,10 +15,12 @@ struct filter_addr {
 };
 
 /* The names that each reads, as methods have them (rpc.h): more may stand behind. */
-#define FILTER_SESSIONS \
+#define FILTER_SESSIONS                                                                           \
 	"user? client? relayed? peer? transport? worker? session? older_s? younger_s? silent_s? " \
 	"rate_over? "
-#define FILTER_CONNECTIONS "local? remote? transport? role? worker? older_s? younger_s? silent_s? "
+#define FILTER_CONNECTIONS                                                       \
+	"local? remote? transport? role? worker? older_s? younger_s? silent_s? " \
+	"rate_over? "
 #define FILTER_CONTEXTS \
 	"call? local? remote? transport? worker? older_s? younger_s? silent_s? rate_over? "
 

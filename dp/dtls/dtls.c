@@ -38,6 +38,7 @@ static bool record_send(struct worker *w, struct dtls_conn *c, enum tls_type typ
 	count(w, CNT_DTLS_RECORDS_OUT);
 	count_add(w, CNT_DTLS_BYTES_OUT, len);
 	c->tx_bytes += len;
+	c->tx_packets++;
 	assoc_send(w, m, &c->at);
 	return true;
 }
@@ -167,6 +168,7 @@ static enum drop record_input(struct worker *w, struct dtls_conn *c, const struc
 	count(w, CNT_DTLS_RECORDS_IN);
 	count_add(w, CNT_DTLS_BYTES_IN, *len);
 	c->rx_bytes += *len;
+	c->rx_packets++;
 	if (likely(rec->type == TLS_APPLICATION && *len))
 		*mine = false;
 	else if (rec->type == TLS_ALERT)
@@ -341,6 +343,7 @@ static void info_write(const struct worker *w, const struct dtls_conn *c, struct
 	memset(to->tls_cert, 0, sizeof(to->tls_cert));
 	to->rx_bytes = c->rx_bytes;
 	to->tx_bytes = c->tx_bytes;
+	conn_row_count(to, was != c->gen, c->rx_packets, c->tx_packets, (uint32_t)w->now_ms);
 	conn_row_end(to, seq);
 	if (was != c->gen)
 		conn_index_put(&w->boundary.by_addr, w->dp->conf->tcp.connections + c->idx);

@@ -203,12 +203,11 @@ struct tcp_conn {
 	struct be16 remote_port, local_port;
 	uint32_t due_ms[TCP_TIMERS]; /* low half of now_ms; 0: not set */
 	struct timer timer;	     /* armed for the first of due_ms, or earlier */
-	uint32_t iss, irs;
+	uint32_t iss;
 	uint32_t ts_offset;	/* of our timestamps, RFC 7323 5.4 */
 	uint32_t max_wnd;	/* largest window offered to us */
 	uint32_t stall_ms;	/* since when there was no progress, 0: there is */
 	uint32_t slow_seq;	/* with TCP_TIMER_SLOW */
-	uint32_t syn_us;	/* when the SYN, or SYN-ACK, went out first */
 	uint32_t alive_ms;	/* last ACK in answer to a keep-alive */
 	struct meter challenge; /* ACKs in answer to what it should not have got */
 	uint32_t fin_seq;	/* with CONN_FIN_HELD */
@@ -221,6 +220,15 @@ struct tcp_conn {
 	uint16_t rcv_mss;   /* largest segment that came */
 	uint16_t layer_arg;
 	uint16_t home; /* worker that forwards, with CONN_MOVED_IN */
+	union {
+		struct { /* until it is open */
+			uint32_t irs;
+			uint32_t syn_us; /* when the SYN, or SYN-ACK, went out first */
+		};
+		struct { /* from then on: those with new data; lower halves */
+			uint32_t rx_segments, tx_segments;
+		};
+	};
 	uint64_t rx_bytes, tx_bytes;
 	uint32_t *share; /* what it and others hold together, or NULL: tcp_share() */
 } __rte_cache_aligned;

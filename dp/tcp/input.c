@@ -438,12 +438,20 @@ static uint16_t data_mss(const struct rte_mbuf *m, const struct tcp_seg *s)
 	return m->ol_flags & RTE_MBUF_F_RX_LRO ? RTE_MIN(each, s->len) : s->len;
 }
 
+static uint32_t data_segments(const struct rte_mbuf *m, const struct tcp_seg *s)
+{
+	const uint32_t each = data_mss(m, s);
+
+	return likely(each >= s->len) ? 1 : (s->len + each - 1) / RTE_MAX(each, 1u);
+}
+
 /* Takes p->m. */
 static void data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
 {
 	uint32_t before = c->rcv_nxt;
 
 	data_trim(w, c, p, s);
+	c->rx_segments += data_segments(p->m, s);
 	if (unlikely(s->seq != c->rcv_nxt)) {
 		count(w, CNT_TCP_OOO);
 		c->flags |= CONN_ACK_NOW;

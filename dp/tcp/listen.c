@@ -103,6 +103,7 @@ void conn_opened(struct worker *w, struct tcp_conn *c)
 	tcp_set_state(w, c, TCP_ESTABLISHED);
 	if (c->syn_count == 0 && c->syn_us)
 		recovery_rtt(c, RTE_MAX(tcp_us(w) - c->syn_us, 1u));
+	c->rx_segments = c->tx_segments = 0; /* where irs and syn_us were */
 	/* RFC 6928: ten segments, and no more than 14,600 bytes of large ones. */
 	c->cwnd = RTE_MAX(2u * c->mss, (uint32_t)INITIAL_WINDOW_BYTES);
 	if (c->cwnd > (uint32_t)TCP_INITIAL_WINDOW * c->mss)

@@ -434,6 +434,12 @@ static bool send_new(struct worker *w, struct tcp_conn *c, const struct port *p,
 	return true;
 }
 
+/* As many as the device makes of so much data. */
+static uint32_t segments_of(const struct tcp_conn *c, uint32_t len)
+{
+	return likely(len <= c->mss) ? len > 0 : (len + c->mss - 1) / c->mss;
+}
+
 /* Bookkeeping of what send_new() put on the wire. */
 static bool send_step(struct worker *w, struct tcp_conn *c, const struct port *p, uint32_t force)
 {
@@ -449,6 +455,7 @@ static bool send_step(struct worker *w, struct tcp_conn *c, const struct port *p
 		tcp_set_state(w, c, c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1);
 	}
 	c->tx_bytes += c->snd_max - before - fin;
+	c->tx_segments += segments_of(c, c->snd_max - before - fin);
 	count_add(w, CNT_TCP_TX_BYTES, c->snd_max - before - fin);
 	cursor_move(c, c->snd_max - fin);
 	c->last_tx_ms = (uint32_t)w->now_ms;

@@ -279,12 +279,15 @@ void tcp_show(const struct worker *w, const struct tcp_conn *c)
 	const uint32_t idx = conn_idx(w, c);
 	struct ctl_conn_info *to = &w->tcp->info[idx];
 	const uint32_t was = to->gen;
+	const bool opened = c->state >= TCP_ESTABLISHED;
 	uint32_t seq;
 
 	if (!(c->gen & CONN_GEN_LIVE) || c->flags & CONN_DEAD)
 		return;
 	seq = conn_row_begin(to);
 	tcp_info(w, c, to);
+	conn_row_count(to, was != c->gen, opened ? c->rx_segments : 0, opened ? c->tx_segments : 0,
+		       (uint32_t)w->now_ms);
 	conn_row_end(to, seq);
 	if (was != c->gen)
 		conn_index_put(&w->boundary.by_addr, idx);

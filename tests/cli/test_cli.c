@@ -423,7 +423,9 @@ static void test_drops(void **state)
 	"\"rtt_us\":1234,\"mss\":1448,\"cwnd\":14480,\"send_window\":64256,"           \
 	"\"receive_window\":262144,\"unacked\":2896,\"send_queue\":10000,"             \
 	"\"receive_queue\":0,\"retransmits\":3,\"session\":null,\"age_s\":3725,"       \
-	"\"silent_s\":7,\"rx_bytes\":1500000,\"tx_bytes\":999}"
+	"\"silent_s\":7,\"rx_bytes\":1500000,\"tx_bytes\":999,\"rx_packets\":12345,"   \
+	"\"tx_packets\":6,\"rx_bytes_per_s\":8600,\"tx_bytes_per_s\":0,"               \
+	"\"rx_packets_per_s\":50,\"tx_packets_per_s\":0}"
 
 static void test_neighbours(void **state)
 {
@@ -483,8 +485,11 @@ static void test_connections(void **state)
 	    "WORKER  LOCAL          REMOTE          STATE        ROLE\n"
 	    "     1  10.1.0.1:3478  10.1.0.2:51234  established  client\n"
 	    "\n"
-	    "REMOTE              AGE       RX     TX  LAST\n"
-	    "10.1.0.2:51234  1:02:05  1.50 MB  999 B  0:07\n"
+	    "REMOTE              AGE      RX    BYTES  TX  BYTES  LAST\n"
+	    "10.1.0.2:51234  1:02:05  12.3 k  1.50 MB   6  999 B  0:07\n"
+	    "\n"
+	    "REMOTE          NOW RX      BYTES  NOW TX  BYTES\n"
+	    "10.1.0.2:51234    50/s  8.60 kB/s     0/s  0 B/s\n"
 	    "\n"
 	    "REMOTE              RTT     CWND   MSS     SEND    RECV  UNACKED     SEND   RECV  "
 	    "RESENT\n"

@@ -302,8 +302,9 @@ static void printed(void **state)
 /* The same of connections, by the bytes of their streams. */
 static json_t *streams(const char *remote, int index, int rx, int tx)
 {
-	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i}", "remote", remote, "worker", 0, "index",
-			 index, "age_s", 100, "rx_bytes", rx, "tx_bytes", tx);
+	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "remote", remote, "worker", 0,
+			 "index", index, "age_s", 100, "rx_bytes", rx, "tx_bytes", tx, "rx_packets",
+			 rx / 100, "tx_packets", tx / 10);
 }
 
 static void connections_are_looked_at(struct talkers *t, bool again)
@@ -351,12 +352,12 @@ static void of_connections(void **state)
 		talkers_free(t);
 	}
 	fclose(out);
-	assert_string_equal(text, "WHO              CONNECTIONS  RECEIVED       SENT\n"
-				  "192.0.2.1:7 0/0            1   100 B/s  1.00 kB/s\n"
-				  "192.0.2.1:8 0/1            1    50 B/s      0 B/s\n"
+	assert_string_equal(text, "WHO              CONNS  RECEIVED    BYTES   SENT      BYTES\n"
+				  "192.0.2.1:7 0/0      1       1/s  100 B/s  100/s  1.00 kB/s\n"
+				  "192.0.2.1:8 0/1      1       0/s   50 B/s    0/s      0 B/s\n"
 				  "No connection carries so much.\n"
-				  "WHO        CONNECTIONS  RECEIVED       SENT\n"
-				  "192.0.2.1            2   150 B/s  1.00 kB/s\n"
+				  "WHO        CONNS  RECEIVED    BYTES   SENT      BYTES\n"
+				  "192.0.2.1      2       2/s  150 B/s  100/s  1.00 kB/s\n"
 				  "No connection carries so much.\n");
 	free(text);
 }

@@ -76,6 +76,16 @@ streams() { fl --json connections top --by "$1" --role client --interval 3 | jq 
 await 20 streams source '.who == "10.1.0.2" and .connections == 2 and .rx_bytes_per_s > 0 and .tx_bytes_per_s > 0' ||
 	fail "whose streams carry most: $(fl connections top --by source)"
 await 20 streams connection '.connections == 1 and .rx_bytes_per_s > 0' || fail "which stream carries most: $(fl connections top)"
+# carries TRANSPORT JQ: of the first client's connection over it that carries a byte a second or more.
+carries() { fl --json connections show --role client --transport "$1" --rate-over 1 | jq -e ".connections[0] | $2" >/dev/null; }
+for transport in tcp tls; do
+	await 20 carries $transport '.rx_packets > 0 and .tx_packets > 0 and .rx_bytes > .rx_packets and
+		.rx_packets_per_s > 0 and .tx_packets_per_s > 0 and .rx_bytes_per_s > 0 and .tx_bytes_per_s > 0' ||
+		fail "what a connection of $transport carries: $(fl --json connections show --transport $transport)"
+done
+fl connections | grep -q 'NOW RX' || fail "the rates of connections are not shown: $(fl connections)"
+assert_eq "connections that carry a gigabyte a second" "$(fl connections show --rate-over 1GB/s)" "No connections."
+refused 1 "no connections match" connections kill --rate-over 1GB/s
 assert_eq "who relays a byte a second" "$(fl --json sessions top --by user --rate-over 1 | jq -r '.talkers[].who')" demo
 assert_eq "who relays a gigabyte" "$(fl sessions top --by user --rate-over '1 GB/s')" "Nobody relays so much."
 

@@ -93,6 +93,8 @@ static void test_fields(void **state)
 	    "\"rtt_us\":1,\"mss\":2,\"cwnd\":3,\"send_window\":4,\"receive_window\":5,"
 	    "\"unacked\":6,\"send_queue\":7,\"receive_queue\":8,\"retransmits\":9,"
 	    "\"session\":10,\"age_s\":11,\"silent_s\":14,\"rx_bytes\":12,\"tx_bytes\":13,"
+	    "\"rx_packets\":15,\"tx_packets\":16,\"rx_bytes_per_s\":17,\"tx_bytes_per_s\":18,"
+	    "\"rx_packets_per_s\":19,\"tx_packets_per_s\":20,"
 	    "\"tls\":{\"version\":\"TLS 1.3\",\"suite\":\"TLS_AES_256_GCM_SHA384\","
 	    "\"domain\":\"ims\",\"resumed\":true}}]",
 	    0, NULL);
@@ -117,6 +119,12 @@ static void test_fields(void **state)
 	c->silent_s = 14;
 	c->rx_bytes = 12;
 	c->tx_bytes = 13;
+	c->rx_packets = 15;
+	c->tx_packets = 16;
+	c->rx.bytes_per_s = 17;
+	c->tx.bytes_per_s = 18;
+	c->rx.packets_per_s = 19;
+	c->tx.packets_per_s = 20;
 	env.conf.n_domain = 2;
 	strcpy(env.conf.domain[1].name, "ims");
 	strcpy(env.dp.region->domain[0].name, "ims"); /* it counts otherwise */

@@ -389,6 +389,8 @@ static void connection_put(struct env *e, uint32_t worker, uint32_t idx, const s
 	c->gen = leg->conn_gen;
 	c->role = CONN_CLIENT;
 	c->age_s = 30;
+	c->rx.bytes_per_s = 70;
+	c->tx.bytes_per_s = 30;
 	c->remote = leg->client;
 	c->local = e->conf.listener[leg->listener].addr;
 	fake_dp_conn_shown(&e->dp, worker, idx);
@@ -416,6 +418,8 @@ static void killed_connections(void **state)
 	matches(e, "connections.kill", "'role':'client','transport':'tcp'", 2, 2);
 	matches(e, "connections.kill", "'transport':'tls'", 0, 2);
 	matches(e, "connections.kill", "'older_s':31", 0, 2);
+	matches(e, "connections.kill", "'rate_over':100", 2, 2);
+	matches(e, "connections.kill", "'rate_over':101", 0, 2);
 	refused(e, "connections.kill", "{}", "this would end all connections");
 	assert_int_equal(
 	    number(result(e, "connections.kill", "{'remote':'198.51.100.7:99'}"), "killed"), 1);

@@ -84,6 +84,8 @@ static void row_goes_at_once(void **state)
 	dtls_tick(world.w);
 	assert_int_equal(row->gen, world.w->dtls->conn[0].gen);
 	assert_int_not_equal(row->gen, 0);
+	assert_int_equal(row->rx_packets, world_count(0, CNT_DTLS_RECORDS_IN));
+	assert_int_equal(row->tx_packets, world_count(0, CNT_DTLS_RECORDS_OUT));
 	dtls_close(world.w, &world.w->dtls->conn[0], TCP_END_KILLED);
 	assert_int_equal(row->gen, 0);
 	assert_int_equal(atomic_load(&row->seq) & 1, 0);
