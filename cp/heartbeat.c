@@ -13,6 +13,15 @@ static uint64_t cycles_read(const struct dplink *l, uint32_t worker)
 	return sum;
 }
 
+static void service_look(struct heartbeat *h, const struct region *r)
+{
+	const uint32_t turns =
+	    r ? atomic_load_explicit(&r->service_turns, memory_order_relaxed) : 0;
+
+	h->service_still_s = r && turns == h->service_turns ? h->service_still_s + 1 : 0;
+	h->service_turns = turns;
+}
+
 void heartbeat_look(struct heartbeat *h, const struct dplink *l, uint64_t now_ms)
 {
 	const struct region *r = dplink_region(l);
@@ -29,4 +38,5 @@ void heartbeat_look(struct heartbeat *h, const struct dplink *l, uint64_t now_ms
 		h->still_s[w] = cycles == h->cycles[w] ? h->still_s[w] + 1 : 0;
 		h->cycles[w] = cycles;
 	}
+	service_look(h, r);
 }

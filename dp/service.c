@@ -423,10 +423,19 @@ static void service_heartbeat(struct service *s, uint64_t now_ms)
 	}
 }
 
+/* The control process sees by it that this thread turns. */
+static void turn_count(struct region *r)
+{
+	const uint32_t n = atomic_load_explicit(&r->service_turns, memory_order_relaxed);
+
+	atomic_store_explicit(&r->service_turns, n + 1, memory_order_relaxed);
+}
+
 void service_turn(struct service *s, uint64_t now_ms, int timeout_ms)
 {
 	struct pollfd p[2] = { { .fd = -1, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
 
+	turn_count(s->dp->region);
 	service_second(s, now_ms);
 	outage_turn(&s->outage, now_ms);
 	service_accel(s, now_ms);

@@ -447,7 +447,7 @@ struct region {
 	uint64_t xstats;	  /* struct ctl_xstats[CTL_PORTS_MAX] */
 	uint64_t cert_info;	  /* struct ctl_cert_info[n_certs] */
 	uint32_t n_certs;
-	uint32_t pad;
+	_Atomic uint32_t service_turns; /* of the service thread, which writes it; ten a second */
 	uint64_t start_time;	     /* seconds, CLOCK_MONOTONIC */
 	uint64_t tsc_hz;	     /* of the time stamp counter, as stages have it */
 	uint64_t generation;	     /* random, differs at each start of the dataplane */

@@ -55,6 +55,12 @@ static void workers(struct health *h, const struct server *s)
 		if (still >= HEARTBEAT_STILL_S)
 			error(h, "worker", "worker %u has made no turn for %u s", w, still);
 	}
+	if (heartbeat_service_still(&s->heartbeat) >= HEARTBEAT_SERVICE_STILL_S)
+		error(h, "service thread",
+		      "the service thread of fairlead-dp has made no turn for %u s: ports, "
+		      "certificates and reloads are not looked after; its log says what it did "
+		      "last",
+		      heartbeat_service_still(&s->heartbeat));
 	if (dplink_replaying(s->link))
 		warn(h, "dataplane", "sessions are being replayed to the dataplane");
 }

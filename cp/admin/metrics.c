@@ -543,6 +543,12 @@ static void write_heartbeat(struct exposition *out, const struct server *s)
 	for (uint32_t w = 0; w < dplink_n_workers(s->link); w++)
 		evbuffer_add_printf(out->to, "fairlead_worker_still_seconds{worker=\"%u\"} %u\n", w,
 				    heartbeat_still(&s->heartbeat, w));
+	family(out, "service_still_seconds", "gauge",
+	       "how long the service thread of fairlead-dp, which looks after ports and "
+	       "certificates, has made no turn");
+	if (dplink_attached(s->link))
+		evbuffer_add_printf(out->to, "fairlead_service_still_seconds %u\n",
+				    heartbeat_service_still(&s->heartbeat));
 }
 
 static void write_workers(struct exposition *out, const struct dplink *l)

@@ -17,7 +17,8 @@ unsigned metrics_series(const struct config *c)
 				   (c->control.metrics_port && c->control.metrics_certificate[0]);
 	const bool ng = g->contexts && (g->ng_port || g->ng_websocket_port);
 	const bool mg = g->contexts && g->n_h248_controller;
-	const unsigned once = 2 + 14; /* the build, the clock's rate; the processes */
+	/* The build, the clock's rate, the service thread; the processes. */
+	const unsigned once = 3 + 14;
 	const unsigned times = (4 + CTL_HANDSHAKES) * (HISTOGRAM_CLASSES + 2);
 	const unsigned quality = QUALITIES * (QUALITY_CLASSES + 2);
 	const unsigned responses = SERVER_METHODS * (1 + STUN_ERRORS);

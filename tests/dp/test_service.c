@@ -250,6 +250,7 @@ static void it_tells_of_its_own_process(void **state)
 {
 	const struct ctl_process *p = &world.dp.region->process;
 	struct process_use now;
+	uint32_t turns;
 	int fd;
 
 	(void)state;
@@ -263,7 +264,9 @@ static void it_tells_of_its_own_process(void **state)
 	assert_in_range(p->cpu_us, 1, (uint64_t)(now.cpu_s * 1e6) + 1);
 	/* Another one opens, and the next second tells. */
 	close(fd);
+	turns = world.dp.region->service_turns;
 	service_turn(&service, 61000, 0);
+	assert_int_equal(world.dp.region->service_turns, turns + 1);
 	assert_int_equal(p->fds, now.fds - 1);
 }
 

@@ -119,7 +119,8 @@ firing() { in_relay curl -sS "http://$AT/api/v1/alerts" | jq -e ".data.alerts[] 
 kill -STOP "$(cat "$RUN/fairlead-dp.pid")"
 await 30 firing FairleadWorkerStill || fail "no alert: $(in_relay curl -sS "http://$AT/api/v1/alerts")"
 assert "the alert names the worker" jq -e '.annotations.summary | contains("worker 0 makes no turn")' "$TMP/alert"
+await 30 firing FairleadServiceStill || fail "no alert of the service thread: $(fetch /metrics | grep still_seconds)"
 await 10 firing FairleadProblem || fail "no alert of a problem"
 kill -CONT "$(cat "$RUN/fairlead-dp.pid")"
-calm() { ! firing FairleadWorkerStill && ! firing FairleadProblem; }
+calm() { ! firing FairleadWorkerStill && ! firing FairleadServiceStill && ! firing FairleadProblem; }
 await 30 calm || fail "the alert stays: $(cat "$TMP/alert")"

@@ -21,8 +21,10 @@ static struct ctl_cert_info *cert(struct env *e)
 	return (struct ctl_cert_info *)(e->dp.base + e->dp.region->cert_info);
 }
 
-/* A worker turns, except those in the mask. */
-static void second(struct env *e, uint32_t hung)
+#define SERVICE_HUNG (UINT64_C(1) << 63) /* no worker of these tests has that number */
+
+/* A worker turns, except those in the mask; and so does the service thread. */
+static void second(struct env *e, uint64_t hung)
 {
 	for (uint32_t w = 0; w < e->conf.dataplane.n_workers; w++) {
 		struct ctl_counters *c =
@@ -31,6 +33,8 @@ static void second(struct env *e, uint32_t hung)
 		if (!(hung >> w & 1))
 			atomic_fetch_add(&c->stage[STAGE_IDLE].cycles, 1000);
 	}
+	if (!(hung & SERVICE_HUNG))
+		atomic_fetch_add(&e->dp.region->service_turns, 1);
 	env_advance(e, 1000);
 	env_poll(e);
 }
@@ -96,6 +100,28 @@ static void test_worker(void **state)
 	expect(e, "error: worker 1 has made no turn for 3 s\n", 1, 0);
 	second(e, 0);
 	expect(e, "", 0, 0);
+}
+
+static void test_service(void **state)
+{
+	struct env *e = *state;
+
+	second(e, 0);
+	for (int i = 1; i < HEARTBEAT_SERVICE_STILL_S; i++)
+		second(e, SERVICE_HUNG);
+	expect(e, "", 0, 0);
+	second(e, SERVICE_HUNG | 1u << 1);
+	expect(e,
+	       "error: the service thread of fairlead-dp has made no turn for 10 s: ports, "
+	       "certificates and reloads are not looked after; its log says what it did last\n",
+	       1, 0);
+	second(e, 0);
+	expect(e, "", 0, 0);
+	for (int i = 0; i < HEARTBEAT_SERVICE_STILL_S; i++)
+		second(e, SERVICE_HUNG);
+	dplink_detach(e->s.link);
+	second(e, SERVICE_HUNG); /* of one that is not there nothing is said */
+	expect(e, "error: no dataplane is attached: nothing is relayed\n", 1, 0);
 }
 
 /* Those of our own ports, which the dataplane knows nothing of. */
@@ -218,6 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_good),
 		T(test_worker),
+		T(test_service),
 		T(test_worker_often),
 		T(test_new_dataplane),
 		T(test_none),

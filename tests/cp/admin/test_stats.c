@@ -667,6 +667,7 @@ static void test_metrics_values(void **state)
 	s.errors[SERVER_REFRESH][STUN_ERROR_438] = 5;
 	s.listener_requests[0] = 41;
 	s.heartbeat.still_s[1] = 4;
+	s.heartbeat.service_still_s = 6;
 	histogram_add(&s.times.ring_wait, 101);
 	histogram_add(&s.times.ring_wait, 20000000);
 	table_stats_.allocs = 12;
@@ -757,6 +758,7 @@ static void test_metrics_values(void **state)
 	expect_line(text, "fairlead_listener_requests_total{listener=\"192.0.2.7:3478\","
 			  "transport=\"tls\",family=\"ipv4\"} 41");
 	expect_line(text, "fairlead_worker_still_seconds{worker=\"1\"} 4");
+	expect_line(text, "fairlead_service_still_seconds 6");
 	expect_line(text, "fairlead_memory_allocated_bytes{process=\"fairlead-dp\"} 51");
 	expect_line(text, "fairlead_memory_active_bytes{process=\"fairlead-dp\"} 52");
 	expect_line(text, "fairlead_memory_resident_bytes{process=\"fairlead-dp\"} 53");
@@ -1082,6 +1084,7 @@ static bool is_without_limit(const char *gauge)
 		"users_active", /* of allocations */
 		"listener_allocations",
 		"worker_still_seconds",
+		"service_still_seconds",
 		"worker_unaccounted",
 		"worker_held_packets", /* of worker_mbufs_limit, as is the next */
 		"worker_mbufs_free",
