@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "session.h"
 
+#include "session_rate.h"
 #include "turn/turn.h"
 
 /* Allocations that hear of their share when another of their user comes or goes. */
@@ -389,6 +390,7 @@ static void session_forget(struct server *s, struct table_alloc *a, enum session
 	wheel_stop(&s->wheel, table_timer(s->table, a));
 	relay_give(s, a, atomic_load(&a->families));
 	pending_del_session(s->pending, a->worker, a->sid);
+	session_rates_end(s->rates, s->table, s->link, a);
 	table_del(s->table, a);
 	shares_send(s, due, n);
 }

@@ -21,6 +21,8 @@ struct session_rates {
 	uint64_t begun_ms;   /* the round */
 	uint64_t generation; /* of the dataplane whose counters they are */
 	uint64_t since_ms;   /* what was looked at before was another dataplane's */
+	bool counts_anew;    /* it began while this process was there, so with zeros */
+	struct session_sum sum[CTL_PLACES_MAX];
 	struct last_look last[];
 };
 
@@ -52,6 +54,28 @@ static bool is_of(const struct session_rates *r, const struct last_look *e, uint
 	return e->gen == gen && (int32_t)(e->at_ms - (uint32_t)r->since_ms) >= 0;
 }
 
+/* Whether all that a session relayed was relayed since this process is there. */
+static bool all_counts(const struct session_rates *r, const struct table_alloc *a)
+{
+	return r->counts_anew || a->created * UINT64_C(1000) >= r->since_ms;
+}
+
+/* To what its listener's clients relayed: since the last look, or all of it. */
+static void sum_add(struct session_rates *r, const struct last_look *e, const struct table_alloc *a,
+		    const struct session_use *u, bool again)
+{
+	struct session_sum *sum;
+
+	if (a->leg.listener >= CTL_PLACES_MAX || (!again && !all_counts(r, a)))
+		return;
+	sum = &r->sum[a->leg.listener];
+	for (int way = 0; way < CTL_WAYS; way++) {
+		sum->packets[way] +=
+		    again ? (uint32_t)u->packets[way] - e->packets[way] : u->packets[way];
+		sum->bytes[way] += again ? (uint32_t)u->bytes[way] - e->bytes[way] : u->bytes[way];
+	}
+}
+
 static void session_look(struct session_rates *r, struct last_look *e, const struct table_alloc *a,
 			 const struct dplink *l, uint32_t now_ms)
 {
@@ -61,6 +85,7 @@ static void session_look(struct session_rates *r, struct last_look *e, const str
 
 	if ((again && ms == 0) || !dplink_use(l, a->worker, a->sid, 0, &u))
 		return;
+	sum_add(r, e, a, &u, again);
 	for (int way = 0; way < CTL_WAYS; way++) {
 		const uint32_t packets = (uint32_t)u.packets[way], bytes = (uint32_t)u.bytes[way];
 
@@ -81,6 +106,7 @@ static void dataplane_look(struct session_rates *r, const struct dplink *l, uint
 {
 	if (r->generation == dplink_generation(l))
 		return;
+	r->counts_anew = r->generation != 0;
 	r->generation = dplink_generation(l);
 	r->since_ms = r->next_ms = now_ms;
 	r->cursor = 0;
@@ -119,4 +145,20 @@ bool session_rate_of(const struct session_rates *r, const struct table *t, const
 		return false;
 	*out = e->rate;
 	return true;
+}
+
+void session_rates_end(struct session_rates *r, const struct table *t, const struct dplink *l,
+		       const struct table_alloc *a)
+{
+	const struct last_look *e = &r->last[table_place_of(t, a)];
+	struct session_use u;
+
+	if (dplink_attached(l) && dplink_generation(l) == r->generation &&
+	    dplink_use(l, a->worker, a->sid, 0, &u))
+		sum_add(r, e, a, &u, is_of(r, e, a->sid.gen));
+}
+
+const struct session_sum *session_rates_sum(const struct session_rates *r, uint16_t place)
+{
+	return &r->sum[place];
 }

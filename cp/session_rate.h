@@ -3,10 +3,12 @@
 #define FL_CP_SESSION_RATE_H
 
 /*
- * What sessions relay a second. The packet path counts what they relay and no more; here the
- * counters of all sessions are looked at again and again, some thousands at a time so that nobody
- * waits for it. A rate is that of the time between the last two looks at a session: a second, and
- * longer where there are more than SESSION_RATE_LIVE sessions ten times over.
+ * What sessions relay a second, and what those of a listener relayed in all. The packet path counts
+ * what each relays and no more, so that no line of memory is written for several; here the counters
+ * of all sessions are looked at again and again, some thousands at a time so that nobody waits for
+ * it, and once more when one ends. A rate is that of the time between the last two looks at a
+ * session: a second, and longer where there are more than SESSION_RATE_LIVE sessions ten times
+ * over.
  */
 #include "dplink.h"
 #include "table.h"
@@ -37,5 +39,15 @@ void session_rates_turn(struct session_rates *r, struct table *t, const struct d
 /* By the last look. False: there were no two of it yet, or no dataplane is attached. */
 bool session_rate_of(const struct session_rates *r, const struct table *t, const struct dplink *l,
 		     const struct table_alloc *a, struct session_rate *out);
+
+/* The session ends: what it relayed since the last look is its listener's, too. */
+void session_rates_end(struct session_rates *r, const struct table *t, const struct dplink *l,
+		       const struct table_alloc *a);
+
+/* What sessions of clients of a listener, by its place, relayed since this process is there. */
+struct session_sum {
+	uint64_t packets[CTL_WAYS], bytes[CTL_WAYS];
+};
+const struct session_sum *session_rates_sum(const struct session_rates *r, uint16_t place);
 
 #endif

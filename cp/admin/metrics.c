@@ -4,6 +4,7 @@
 
 #include "stat_list.h"
 #include "stats.h"
+#include "../session_rate.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -271,6 +272,42 @@ static void write_listener(struct exposition *out, const struct config_listener 
 	    config_transport_name[l->transport], family_name(&l->addr.ip), value);
 }
 
+/* Payload that clients of a listener relayed: the same as what the allocations of it tell. */
+static void write_relayed(struct exposition *out, const struct server *s)
+{
+	static const struct {
+		const char *metric, *help;
+		size_t field;
+	} row[] = {
+		{ "listener_relay_to_peer_packets_total",
+		  "packets of clients of a listener that were relayed to peers",
+		  offsetof(struct session_sum, packets[CTL_TO_PEER]) },
+		{ "listener_relay_to_peer_bytes_total",
+		  "payload of clients of a listener that was relayed to peers",
+		  offsetof(struct session_sum, bytes[CTL_TO_PEER]) },
+		{ "listener_relay_to_client_packets_total",
+		  "packets of peers that were relayed to clients of a listener",
+		  offsetof(struct session_sum, packets[CTL_TO_CLIENT]) },
+		{ "listener_relay_to_client_bytes_total",
+		  "payload of peers that was relayed to clients of a listener",
+		  offsetof(struct session_sum, bytes[CTL_TO_CLIENT]) },
+	};
+	const struct config *c = s->conf;
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		family(out, row[i].metric, "counter", row[i].help);
+		for (uint16_t l = 0; l < c->n_listener; l++) {
+			uint64_t value;
+
+			memcpy(&value,
+			       (const char *)session_rates_sum(s->rates, listener_place_of(c, l)) +
+				   row[i].field,
+			       sizeof(value));
+			write_listener(out, &c->listener[l], row[i].metric, value);
+		}
+	}
+}
+
 static void write_listeners(struct exposition *out, const struct server *s)
 {
 	const struct config *c = s->conf;
@@ -283,6 +320,7 @@ static void write_listeners(struct exposition *out, const struct server *s)
 	for (uint16_t i = 0; i < c->n_listener; i++)
 		write_listener(out, &c->listener[i], "listener_requests_total",
 			       s->listener_requests[listener_place_of(c, i)]);
+	write_relayed(out, s);
 }
 
 /* What runs out first, of each address. */

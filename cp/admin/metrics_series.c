@@ -24,7 +24,7 @@ unsigned metrics_series(const struct config *c)
 	const unsigned responses = SERVER_METHODS * (1 + STUN_ERRORS);
 
 	return once + times + quality + responses + stat_count(g->contexts > 0, ng, mg) +
-	       4u * c->n_relay + 2u * c->n_listener + c->dataplane.n_workers * worker +
+	       4u * c->n_relay + 6u * c->n_listener + c->dataplane.n_workers * worker +
 	       c->n_port * (port + port_worker * c->dataplane.n_workers) +
 	       c->n_certificate * certificate + own_certs;
 }

@@ -101,6 +101,11 @@ of_state() { ask "fairlead_relay_ports{address=\"$RELAY4\",state=\"$1\"}" '.data
 await 10 all_ports || fail "ports of relayed addresses that are in no state: $(ask fairlead_relay_ports .)"
 assert_num "ports in quarantine" "$(of_state quarantine)" -gt 0
 assert_num "free ports" "$(of_state free)" -gt 0
+# What its clients relayed is the listener's, once allocations have ended, too.
+by_listener() { (($(ask "sum(fairlead_listener_relay_$1_total{listener=\"$SERVER4:3478\",transport=\"udp\",family=\"ipv4\"})" '.data.result[0].value[1] // 0') >= $2)); }
+for what in to_peer_packets to_peer_bytes to_client_packets to_client_bytes; do
+	await 10 by_listener $what 100 || fail "nothing was relayed $what for the listener: $(fetch /metrics | grep listener_relay)"
+done
 slow=$(ask 'histogram_quantile(0.99, rate(fairlead_request_duration_seconds_bucket[1m]))' '.data.result[0].value[1]')
 [[ $slow =~ ^[0-9.e-]+$ ]] || fail "how long a request takes: '$slow'"
 note "99 of 100 requests took less than $slow s"

@@ -303,6 +303,40 @@ static void sessions_by_rate(void **state)
 	assert_false(session_rate_of(e->s.rates, e->s.table, e->s.link, a, &r));
 }
 
+/* A listener has what its clients relayed, in whatever turns it was seen, and after their end. */
+static void relayed_by_listener(void **state)
+{
+	struct env *e = *state;
+	const struct table_alloc *a;
+	const struct session_sum *sum;
+
+	three_sessions(e);
+	a = env_alloc(e, 1);
+	sum = session_rates_sum(e->s.rates, a->leg.listener);
+	assert_int_equal(sum->packets[CTL_TO_PEER] | sum->bytes[CTL_TO_PEER], 0);
+	has_relayed(e, a, 100, 1000);
+	env_advance(e, SESSION_RATE_ROUND_MS);
+	has_relayed(e, a, 130, UINT64_C(5000000000));
+	env_advance(e, SESSION_RATE_ROUND_MS);
+	env_advance(e, SESSION_RATE_ROUND_MS);
+	assert_int_equal(sum->packets[CTL_TO_PEER], 130);
+	assert_int_equal(sum->bytes[CTL_TO_PEER], UINT64_C(5000000000) & UINT32_MAX);
+	has_relayed(e, a, 150, UINT64_C(5000000500));
+	assert_int_equal(
+	    number(result(e, "sessions.kill", "{'client':'198.51.100.7:1'}"), "killed"), 1);
+	assert_int_equal(sum->packets[CTL_TO_PEER], 150);
+	assert_int_equal(sum->bytes[CTL_TO_PEER], UINT64_C(5000000500) & UINT32_MAX);
+	assert_int_equal(sum->packets[CTL_TO_CLIENT], 0);
+	/* One that came and went between two looks. */
+	a = env_alloc_tcp(e, 3);
+	sum = session_rates_sum(e->s.rates, a->leg.listener);
+	has_relayed(e, a, 7, 700);
+	assert_int_equal(number(result(e, "sessions.kill", "{'transport':'tcp'}"), "killed"), 1);
+	assert_int_equal(sum->packets[CTL_TO_PEER], 7);
+	assert_int_equal(sum->bytes[CTL_TO_PEER], 700);
+	assert_int_equal(sum->bytes[CTL_TO_CLIENT], 1400);
+}
+
 /* The session goes from the worker; whose client is connected loses that connection at once. */
 static void killed_sessions(void **state)
 {
@@ -589,11 +623,12 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(filters_of_sessions), T(by_relayed_address_and_slot),
-		T(killed_sessions),	T(what_they_relayed),
-		T(sessions_by_rate),	T(many_sessions),
-		T(killed_connections),	T(contexts_by_what_comes),
-		T(killed_contexts),	T(bad_parameters),
+		T(filters_of_sessions),	   T(by_relayed_address_and_slot),
+		T(killed_sessions),	   T(what_they_relayed),
+		T(sessions_by_rate),	   T(relayed_by_listener),
+		T(many_sessions),	   T(killed_connections),
+		T(contexts_by_what_comes), T(killed_contexts),
+		T(bad_parameters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,6 +173,15 @@ bool session_rate_of(const struct session_rates *r, const struct table *t, const
 	return false;
 }
 
+const struct session_sum *session_rates_sum(const struct session_rates *r, uint16_t place)
+{
+	static const struct session_sum sum = { .packets = { 61, 62 }, .bytes = { 63, 64 } },
+					none = { 0 };
+
+	(void)r;
+	return place ? &none : &sum;
+}
+
 void table_user_id(const struct table *t, const char *user, bool rest, uint8_t id[TABLE_USER_ID])
 {
 	(void)t;
@@ -757,6 +766,17 @@ static void test_metrics_values(void **state)
 			  "transport=\"tls\",family=\"ipv4\"} 800");
 	expect_line(text, "fairlead_listener_requests_total{listener=\"192.0.2.7:3478\","
 			  "transport=\"tls\",family=\"ipv4\"} 41");
+	expect_line(text,
+		    "fairlead_listener_relay_to_peer_packets_total{listener=\"192.0.2.7:3478\","
+		    "transport=\"tls\",family=\"ipv4\"} 61");
+	expect_line(text,
+		    "fairlead_listener_relay_to_client_packets_total{listener=\"192.0.2.7:3478\","
+		    "transport=\"tls\",family=\"ipv4\"} 62");
+	expect_line(text, "fairlead_listener_relay_to_peer_bytes_total{listener=\"192.0.2.7:3478\","
+			  "transport=\"tls\",family=\"ipv4\"} 63");
+	expect_line(text,
+		    "fairlead_listener_relay_to_client_bytes_total{listener=\"192.0.2.7:3478\","
+		    "transport=\"tls\",family=\"ipv4\"} 64");
 	expect_line(text, "fairlead_worker_still_seconds{worker=\"1\"} 4");
 	expect_line(text, "fairlead_service_still_seconds 6");
 	expect_line(text, "fairlead_memory_allocated_bytes{process=\"fairlead-dp\"} 51");
