@@ -448,10 +448,10 @@ struct region {
 	uint64_t cert_info;	  /* struct ctl_cert_info[n_certs] */
 	uint32_t n_certs;
 	_Atomic uint32_t service_turns; /* of the service thread, which writes it; ten a second */
-	uint64_t start_time;	     /* seconds, CLOCK_MONOTONIC */
-	uint64_t tsc_hz;	     /* of the time stamp counter, as stages have it */
-	uint64_t generation;	     /* random, differs at each start of the dataplane */
-	struct siphash_key conn_key; /* of conn_bucket() */
+	uint64_t start_time;		/* seconds, CLOCK_MONOTONIC */
+	uint64_t tsc_hz;		/* of the time stamp counter, as stages have it */
+	uint64_t generation;		/* random, differs at each start of the dataplane */
+	struct siphash_key conn_key;	/* of conn_bucket() */
 	uint8_t dtls_sha256[32]; /* of the certificate of TERM_DTLS, DER; zeros: there is none */
 	struct ctl_worker worker[CTL_WORKERS_MAX];
 	struct ctl_bugs bugs;

@@ -64,7 +64,7 @@ struct dtls_conn {
 	uint16_t last_len;
 	uint32_t last_ms;
 	uint32_t rx_packets, tx_packets; /* lower halves */
-	uint64_t rx_bytes, tx_bytes; /* of plaintext */
+	uint64_t rx_bytes, tx_bytes;	 /* of plaintext */
 	struct dtls_window window;
 	uint8_t data[DTLS_APP_DATA] __rte_aligned(8);
 	uint8_t last[DTLS_LAST]; /* what a repeated Finished is answered with */
