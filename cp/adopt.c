@@ -5,6 +5,7 @@
 #include "ipsec/phones.h"
 #include "log.h"
 #include "session.h"
+#include "session_rate.h"
 
 #include <stdlib.h>
 
@@ -44,6 +45,7 @@ static struct table_alloc *record_make(struct server *s, uint32_t worker,
 	a = table_adopt(s->table, &p);
 	if (!a || !session_take_up(s, a))
 		return NULL;
+	session_rates_adopt(s->rates, s->table, s->link, a, s->now_ms);
 	s->stats.allocs_adopted++;
 	tell_alloc(s, a, RECORD_ADOPTED, NULL);
 	return a;

@@ -20,11 +20,16 @@ bool cpus_spare(const struct config *c, cpu_set_t *set)
 	return true;
 }
 
+static cpu_set_t before;
+static bool left; /* what before has */
+
 void cpus_leave(const struct config *c)
 {
 	cpu_set_t set;
 
-	if (sched_getaffinity(0, sizeof(set), &set) < 0) /* more CPUs than a set holds */
+	left = sched_getaffinity(0, sizeof(before), &before) == 0;
+	set = before;
+	if (!left) /* more CPUs than a set holds */
 		log_line("the control process may share a worker's CPU: %s", strerror(errno));
 	else if (!cpus_spare(c, &set))
 		log_line(
@@ -32,4 +37,10 @@ void cpus_leave(const struct config *c)
 		    "while the control process works");
 	else if (sched_setaffinity(0, sizeof(set), &set) < 0)
 		log_line("the control process may share a worker's CPU: %s", strerror(errno));
+}
+
+void cpus_return(void)
+{
+	if (left && sched_setaffinity(0, sizeof(before), &before) < 0)
+		log_line("the CPUs of before are not to be had: %s", strerror(errno));
 }

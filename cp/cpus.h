@@ -17,4 +17,7 @@ bool cpus_spare(const struct config *c, cpu_set_t *set);
 /* Leaves those CPUs, threads included that are made later. Logs a sentence where it cannot. */
 void cpus_leave(const struct config *c);
 
+/* Where it was before, for a program that takes its place: it may have other workers. */
+void cpus_return(void);
+
 #endif

@@ -53,6 +53,7 @@ uint64_t loop_wall_ms(void)
 
 static void stop(struct loop *l, const char *why)
 {
+	l->starts_again = false;
 	log_line("stopping %s; allocations stay in %s", why, l->server->conf->control.state);
 	notify("STOPPING=1\n");
 	event_base_loopbreak(l->base);
@@ -164,6 +165,7 @@ static bool watchdog_start(struct loop *l)
 
 	if (!us)
 		return true;
+	notify("WATCHDOG=1\n");
 	l->watchdog = event_new(l->base, -1, EV_PERSIST, on_watchdog, l);
 	return l->watchdog && event_add(l->watchdog, &every) == 0;
 }
@@ -225,6 +227,8 @@ static void differ_begin(void *ctx)
 	char text[ALIKE_TEXT];
 
 	l->differs = false;
+	if (l->stop_ms)
+		return;
 	switch (alike_judge(l->server, l->agreed, l->live, text)) {
 	case ALIKE_RELOAD:
 		log_line("fairlead-dp was started with the file as it is now: it is read again");
@@ -253,7 +257,11 @@ static void on_differ(void *ctx, uint64_t agreed, uint64_t live)
 	if (l->differs || l->stop_ms)
 		return;
 	l->differs = true;
-	l->differs = reload_wait(l->server, differ_begin, l) && l->differs;
+	if (reload_wait(l->server, differ_begin, l))
+		return;
+	l->differs = false;
+	log_line("fairlead-dp may have been started with another file, and too many reloads wait "
+		 "to look: reload once more");
 }
 
 bool loop_starts_again(const struct loop *l)

@@ -27,6 +27,7 @@
 #include "record/records.h"
 #include "tls/agent.h"
 #include "turn/turn.h"
+#include "../lib/notify.h"
 #include "../lib/bug.h"
 #include "../lib/memory.h"
 #include "../lib/process.h"
@@ -429,6 +430,8 @@ static int begin_again(char **argv)
 	if (n > tail && memcmp(self + n - tail, replaced, sizeof(replaced) - 1) == 0)
 		n -= tail;
 	self[n > 0 ? n : 0] = '\0';
+	cpus_return();
+	notify("WATCHDOG=1\n"); /* to open all takes its time */
 	execv(self, argv);
 	log_line("cannot start again: %s: %s", self, strerror(errno));
 	return EX_TEMPFAIL;

@@ -3,16 +3,15 @@
 
 #include <stdlib.h>
 
-/*
- * Of a record of the table. The lower halves of its session's counters are enough: nothing relays
- * 4 GB between two looks.
- */
+/* Of a record of the table. Of packets the lower halves are enough between two looks. */
 struct last_look {
+	uint64_t bytes[CTL_WAYS];
+	uint32_t packets[CTL_WAYS];
 	uint32_t gen; /* of the session; 0: it was not looked at */
 	uint32_t at_ms;
-	uint32_t packets[CTL_WAYS], bytes[CTL_WAYS];
 	struct session_rate rate;
-	bool known; /* rate is: this is not the first look */
+	uint16_t epoch; /* see session_rates.epoch */
+	bool known;	/* rate is: this is not the first look */
 };
 
 struct session_rates {
@@ -20,7 +19,8 @@ struct session_rates {
 	uint64_t next_ms;    /* when it goes on */
 	uint64_t begun_ms;   /* the round */
 	uint64_t generation; /* of the dataplane whose counters they are */
-	uint64_t since_ms;   /* what was looked at before was another dataplane's */
+	uint16_t epoch;	     /* another with each: what was looked at before was another's */
+	uint64_t since_ms;   /* when it was attached */
 	bool counts_anew;    /* it began while this process was there, so with zeros */
 	struct session_sum sum[CTL_PLACES_MAX];
 	struct last_look last[];
@@ -41,9 +41,9 @@ void session_rates_close(struct session_rates *r)
 	free(r);
 }
 
-static uint32_t per_second(uint32_t now, uint32_t was, uint32_t ms)
+static uint32_t per_second(uint64_t more, uint32_t ms)
 {
-	const uint64_t rate = (uint64_t)(now - was) * 1000 / ms;
+	const uint64_t rate = more * 1000 / ms;
 
 	return rate < UINT32_MAX ? (uint32_t)rate : UINT32_MAX;
 }
@@ -51,7 +51,7 @@ static uint32_t per_second(uint32_t now, uint32_t was, uint32_t ms)
 /* Whether what is known is of this session and of the dataplane that is attached. */
 static bool is_of(const struct session_rates *r, const struct last_look *e, uint32_t gen)
 {
-	return e->gen == gen && (int32_t)(e->at_ms - (uint32_t)r->since_ms) >= 0;
+	return e->gen == gen && e->epoch == r->epoch;
 }
 
 /* Whether all that a session relayed was relayed since this process is there. */
@@ -72,8 +72,20 @@ static void sum_add(struct session_rates *r, const struct last_look *e, const st
 	for (int way = 0; way < CTL_WAYS; way++) {
 		sum->packets[way] +=
 		    again ? (uint32_t)u->packets[way] - e->packets[way] : u->packets[way];
-		sum->bytes[way] += again ? (uint32_t)u->bytes[way] - e->bytes[way] : u->bytes[way];
+		sum->bytes[way] += again ? u->bytes[way] - e->bytes[way] : u->bytes[way];
 	}
+}
+
+static void look_note(const struct session_rates *r, struct last_look *e, uint32_t gen,
+		      const struct session_use *u, uint32_t now_ms)
+{
+	for (int way = 0; way < CTL_WAYS; way++) {
+		e->packets[way] = (uint32_t)u->packets[way];
+		e->bytes[way] = u->bytes[way];
+	}
+	e->gen = gen;
+	e->epoch = r->epoch;
+	e->at_ms = now_ms;
 }
 
 static void session_look(struct session_rates *r, struct last_look *e, const struct table_alloc *a,
@@ -86,18 +98,12 @@ static void session_look(struct session_rates *r, struct last_look *e, const str
 	if ((again && ms == 0) || !dplink_use(l, a->worker, a->sid, 0, &u))
 		return;
 	sum_add(r, e, a, &u, again);
-	for (int way = 0; way < CTL_WAYS; way++) {
-		const uint32_t packets = (uint32_t)u.packets[way], bytes = (uint32_t)u.bytes[way];
-
-		if (again) {
-			e->rate.packets_per_s[way] = per_second(packets, e->packets[way], ms);
-			e->rate.bytes_per_s[way] = per_second(bytes, e->bytes[way], ms);
-		}
-		e->packets[way] = packets;
-		e->bytes[way] = bytes;
+	for (int way = 0; again && way < CTL_WAYS; way++) {
+		e->rate.packets_per_s[way] =
+		    per_second((uint32_t)u.packets[way] - e->packets[way], ms);
+		e->rate.bytes_per_s[way] = per_second(u.bytes[way] - e->bytes[way], ms);
 	}
-	e->gen = a->sid.gen;
-	e->at_ms = now_ms;
+	look_note(r, e, a->sid.gen, &u, now_ms);
 	e->known = again;
 }
 
@@ -108,6 +114,7 @@ static void dataplane_look(struct session_rates *r, const struct dplink *l, uint
 		return;
 	r->counts_anew = r->generation != 0;
 	r->generation = dplink_generation(l);
+	r->epoch++;
 	r->since_ms = r->next_ms = now_ms;
 	r->cursor = 0;
 }
@@ -145,6 +152,19 @@ bool session_rate_of(const struct session_rates *r, const struct table *t, const
 		return false;
 	*out = e->rate;
 	return true;
+}
+
+void session_rates_adopt(struct session_rates *r, const struct table *t, const struct dplink *l,
+			 const struct table_alloc *a, uint64_t now_ms)
+{
+	struct last_look *e = &r->last[table_place_of(t, a)];
+	struct session_use u;
+
+	dataplane_look(r, l, now_ms);
+	if (!dplink_use(l, a->worker, a->sid, 0, &u))
+		return;
+	look_note(r, e, a->sid.gen, &u, (uint32_t)now_ms);
+	e->known = false;
 }
 
 void session_rates_end(struct session_rates *r, const struct table *t, const struct dplink *l,

@@ -40,7 +40,14 @@ void session_rates_turn(struct session_rates *r, struct table *t, const struct d
 bool session_rate_of(const struct session_rates *r, const struct table *t, const struct dplink *l,
 		     const struct table_alloc *a, struct session_rate *out);
 
-/* The session ends: what it relayed since the last look is its listener's, too. */
+/* The dataplane had the session before this process was there: what it relayed is in no sum. */
+void session_rates_adopt(struct session_rates *r, const struct table *t, const struct dplink *l,
+			 const struct table_alloc *a, uint64_t now_ms);
+
+/*
+ * The session ends: what it relayed since the last look is its listener's, too, but for what its
+ * worker has not told yet, of a tenth of a second, or of a second where there are a million.
+ */
 void session_rates_end(struct session_rates *r, const struct table *t, const struct dplink *l,
 		       const struct table_alloc *a);
 

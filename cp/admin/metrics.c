@@ -272,7 +272,7 @@ static void write_listener(struct exposition *out, const struct config_listener 
 	    config_transport_name[l->transport], family_name(&l->addr.ip), value);
 }
 
-/* Payload that clients of a listener relayed: the same as what the allocations of it tell. */
+/* Payload that clients of a listener relayed, as session_rate.h has it. */
 static void write_relayed(struct exposition *out, const struct server *s)
 {
 	static const struct {

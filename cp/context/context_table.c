@@ -301,6 +301,7 @@ void context_del(struct context_table *t, struct context *c)
 		call_unlink(t, c);
 	slots_put(&w->slots, c->cid.slot);
 	context_give(w, c);
+	c->kept = c->urgent = 0; /* whoever takes the place may know nothing of them */
 	t->stats.contexts--;
 	t->entry[i].id_next = t->free;
 	t->free = i;

@@ -414,6 +414,8 @@ static bool move_check(struct gateway *g, const struct context *c, uint32_t side
 				   to->worker);
 	if (c->stream != to->stream)
 		return gate_refuse(f, GATE_BAD, "one context is of UDP, the other is not");
+	if (!room_move(g, c, side, to, f))
+		return false;
 	if (dplink_room(g->s->link, c->worker) < 3)
 		return gate_refuse(f, GATE_FULL, "worker %u has more commands than it can take",
 				   c->worker);
@@ -441,7 +443,10 @@ bool gate_move(struct gateway *g, struct context *c, uint32_t side, struct conte
 	if (gate_waits(to) != gate_waits(&new_to))
 		new_to.since = server_deadline(g->s, 0);
 	new_to.end = CONTEXT_END_NONE;
+	new_to.urgent |= c->urgent; /* it may bring a port that is kept */
+	gate_uncount(g, to);
 	context_commit_pair(g->table, c, &new_c, to, &new_to);
+	gate_count(g, to);
 	phase_count(g, gate_phase(&old_c), c);
 	phase_count(g, gate_phase(&old_to), to);
 	gate_record_change(g, c, &old_c);

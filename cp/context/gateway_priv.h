@@ -58,6 +58,10 @@ bool room_check(const struct gateway *g, const struct context *c, uint32_t srtp,
  */
 bool room_srtp(const struct gateway *g, struct context *c, uint32_t side, const struct term_spec *w,
 	       struct gate_fail *f);
+/* Whether a termination of c may move to another context: what is kept for urgent calls stays so.
+ */
+bool room_move(const struct gateway *g, const struct context *c, uint32_t side,
+	       const struct context *to, struct gate_fail *f);
 /* Whether its owner gets what is left for those with less than an equal part of urgent calls. */
 bool room_is_small(const struct gateway *g, const struct context *c);
 

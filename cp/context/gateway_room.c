@@ -183,6 +183,12 @@ bool room_check(const struct gateway *g, const struct context *c, uint32_t srtp,
 	return srtp_check(g, c, srtp, f);
 }
 
+bool room_move(const struct gateway *g, const struct context *c, uint32_t side,
+	       const struct context *to, struct gate_fail *f)
+{
+	return c->kept == to->kept || srtp_check(g, to, term_srtp(&c->term[side].term), f);
+}
+
 bool room_srtp(const struct gateway *g, struct context *c, uint32_t side, const struct term_spec *w,
 	       struct gate_fail *f)
 {

@@ -574,6 +574,7 @@ struct mg_sdp {
 	struct fingerprint fingerprint[CTL_FINGERPRINTS_MAX];
 	uint32_t tls_id;
 	bool ice, choose_ice;	      /* a=ice-ufrag and a=ice-pwd are there; with "$" */
+	bool half_ice;		      /* one of them is missing, or has no "$" as the other has */
 	struct sdp_text ice_text[2];  /* what they say; until another is read */
 	struct sock_addr addr[2];     /* where given */
 	char media[CONTEXT_NOTE_MAX]; /* "audio RTP/AVP -": the m-line without its port */

@@ -25,6 +25,8 @@ struct mg_run {
 	char text[]; /* the whole message */
 };
 
+enum { OVER_A_TICK = 32 }; /* each may walk what waits at the dataplane */
+
 bool mg_fail(struct mg_work *k, unsigned code, const char *fmt, ...)
 {
 	va_list args;
@@ -509,11 +511,12 @@ void mg_run_again(struct mg *m, const struct source_command *pending)
 void mg_runs_tick(struct mg *m)
 {
 	struct mg_run *next;
+	uint32_t over = 0;
 
-	for (struct mg_run *r = m->runs; r; r = next) {
+	for (struct mg_run *r = m->runs; r && over < OVER_A_TICK; r = next) {
 		next = r->next;
 		if (m->s->now_ms >= r->pending_ms)
-			pending_due(m, r);
+			over += !pending_due(m, r);
 	}
 }
 

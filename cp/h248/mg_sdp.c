@@ -161,8 +161,8 @@ static bool read_crypto(struct mg_work *k, struct mg_sdp *s)
 	return s->key.set || !any || mg_fail(k, MG_VALUE, "no a=crypto has what is served");
 }
 
-/* a=ice-ufrag and a=ice-pwd (RFC 8839 5.4), both or none. */
-static bool read_ice(struct mg_work *k, struct mg_sdp *s)
+/* a=ice-ufrag and a=ice-pwd (RFC 8839 5.4). */
+static void read_ice(struct mg_work *k, struct mg_sdp *s)
 {
 	struct sdp_text *ufrag = &s->ice_text[0], *pwd = &s->ice_text[1];
 	const bool has[2] = { sdp_attr_of(&k->m->sdp, 0, "ice-ufrag", ufrag) && ufrag->len,
@@ -170,10 +170,7 @@ static bool read_ice(struct mg_work *k, struct mg_sdp *s)
 
 	s->ice = has[0] && has[1];
 	s->choose_ice = s->ice && is_choose(*ufrag) && is_choose(*pwd);
-	if (has[0] != has[1] || (s->ice && is_choose(*ufrag) != is_choose(*pwd)))
-		return mg_fail(k, MG_BAD_SDP, "of a=ice-ufrag and a=ice-pwd one is missing");
-	return !s->ice || s->transport == TERM_UDP ||
-	       mg_fail(k, MG_VALUE, "ICE is served for UDP alone");
+	s->half_ice = has[0] != has[1] || (s->ice && is_choose(*ufrag) != is_choose(*pwd));
 }
 
 /* a=setup (RFC 4145 4): who of the two connects, and is the client of TLS (RFC 8122 5). */
@@ -255,6 +252,7 @@ bool mg_sdp_read(struct mg_work *k, struct h248_text octets, struct mg_sdp *s)
 		return mg_fail(k, MG_BAD_SDP, "m= is longer than %zu bytes", sizeof(s->media) - 1);
 	if (!s->choose_port)
 		s->addr[0].port = be16_make(m->port);
-	return read_conn(k, m, s) && (!s->rtp || read_rtcp(k, s)) && read_ice(k, s) &&
+	read_ice(k, s);
+	return read_conn(k, m, s) && (!s->rtp || read_rtcp(k, s)) &&
 	       (s->rtp != MG_SRTP || read_crypto(k, s)) && read_role_lines(k, s);
 }

@@ -194,6 +194,10 @@ static bool read_ice(struct mg_work *k, const struct mg_sdp *s, struct mg_want *
 	const struct ctl_term *t = &w->spec.term;
 	const bool had = t->flags & TERM_ICE;
 
+	if (s->half_ice)
+		return mg_fail(k, MG_BAD_SDP, "of a=ice-ufrag and a=ice-pwd one is missing");
+	if (s->ice && s->transport != TERM_UDP)
+		return mg_fail(k, MG_VALUE, "ICE is served for UDP alone");
 	w->keep.ice = s->ice;
 	w->spec.restart = s->choose_ice && had;
 	w->told |= s->choose_ice;

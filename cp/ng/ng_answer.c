@@ -202,7 +202,9 @@ static bool answer_refused(struct ng_call *c, int i)
 	return true;
 }
 
-/* What is bundle-only, but not in the bundle that the answer has made, is rejected (RFC 9143 7.3).
+/*
+ * What is bundle-only, but not in the bundle that the answer makes, is rejected (RFC 9143 7.3);
+ * before bundles are made, for it is in none of either side then.
  */
 static bool answer_alone(struct ng_call *c, int i)
 {
@@ -277,7 +279,7 @@ bool ng_call_answer(struct ng_call *c, const struct ng_flags *f)
 	ng_call_each(c, answer_protection);
 	/* One that is refused changes nothing. */
 	if (!ng_call_certified(c) || !ng_call_each(c, answer_may) ||
-	    !ng_call_each(c, answer_media) || !ng_bundle_set(c) || !ng_call_each(c, answer_alone))
+	    !ng_call_each(c, answer_media) || !ng_call_each(c, answer_alone) || !ng_bundle_set(c))
 		return false;
 	ng_call_spare(c);
 	for (int i = 0; i < SDP_MEDIA_MAX; i++)

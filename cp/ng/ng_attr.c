@@ -4,6 +4,7 @@
 #include "ng_sdp.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* ---- what flags say ---- */
 
@@ -74,7 +75,7 @@ static uint32_t take_level(struct ng_flags *f, int level, const json_t *v)
 	{
 		enum ng_attr_op op = 0;
 
-		while (op < NG_ATTR_OPS && strcmp(ops[op], name) != 0)
+		while (op < NG_ATTR_OPS && strcasecmp(ops[op], name) != 0)
 			op++;
 		bad += op < NG_ATTR_OPS ? take_values(f, op, level, in) : 1;
 	}
@@ -129,7 +130,7 @@ uint32_t ng_attr_take_word(struct ng_flags *f, const char *given)
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		const size_t len = strlen(words[i].name);
 
-		if (strncmp(given, words[i].name, len) != 0)
+		if (strncasecmp(given, words[i].name, len) != 0)
 			continue;
 		n = strcspn(given + len, "-");
 		value = given + len + n + 1;

@@ -52,7 +52,7 @@ static enum ng_codec_op codec_op(const char *given, const char **rest)
 	for (enum ng_codec_op op = 0; op < NG_CODEC_OPS; op++) {
 		const size_t n = strlen(codec_ops[op]);
 
-		if (strncmp(given, codec_ops[op], n) == 0 && (!given[n] || given[n] == '-')) {
+		if (strncasecmp(given, codec_ops[op], n) == 0 && (!given[n] || given[n] == '-')) {
 			*rest = given + n + (given[n] != 0);
 			return op;
 		}

@@ -175,6 +175,11 @@ bool credit_given(const struct tcp_conn *c)
 	return c->credit == CREDIT_GIVEN || c->credit == CREDIT_GIVEN_SLOW;
 }
 
+bool tcp_waits_for_credit(const struct worker *w, const struct tcp_conn *c)
+{
+	return w->tcp->credit.next[conn_idx(w, c)] != CREDIT_NOT_WAITING;
+}
+
 /* With less a sender could wait for more, or a record not be whole. */
 static uint32_t ask_below(const struct tcp_conn *c)
 {

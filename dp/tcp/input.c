@@ -451,14 +451,15 @@ static void data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 	uint32_t before = c->rcv_nxt;
 
 	data_trim(w, c, p, s);
-	c->rx_segments += data_segments(p->m, s);
 	if (unlikely(s->seq != c->rcv_nxt)) {
 		count(w, CNT_TCP_OOO);
 		c->flags |= CONN_ACK_NOW;
-		if (ledger_allows_early(w, c))
-			reorder_put(w, c, p->m, s->seq);
-		else
+		if (!ledger_allows_early(w, c)) {
 			pkt_drop(w, p->m, DROP_TCP_OOO_FULL);
+			return;
+		}
+		c->rx_segments += data_segments(p->m, s);
+		reorder_put(w, c, p->m, s->seq);
 		return;
 	}
 	if (unlikely(!ledger_allows(w, c, p->m->nb_segs))) {
@@ -469,6 +470,7 @@ static void data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 			return;
 		}
 	}
+	c->rx_segments += data_segments(p->m, s);
 	c->rcv_mss = RTE_MAX(c->rcv_mss, data_mss(p->m, s));
 	if (unlikely(c->ooo.n && seq_gt(s->seq + s->len, c->ooo.head->hash.usr))) {
 		/* It reaches into what is held, which came first and stays. */

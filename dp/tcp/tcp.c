@@ -279,7 +279,7 @@ void tcp_show(const struct worker *w, const struct tcp_conn *c)
 	const uint32_t idx = conn_idx(w, c);
 	struct ctl_conn_info *to = &w->tcp->info[idx];
 	const uint32_t was = to->gen;
-	const bool opened = c->state >= TCP_ESTABLISHED;
+	const bool opened = c->state >= TCP_ESTABLISHED || c->flags & CONN_OVER;
 	uint32_t seq;
 
 	if (!(c->gen & CONN_GEN_LIVE) || c->flags & CONN_DEAD)

@@ -250,6 +250,8 @@ struct rte_mbuf *tcp_recv_peek(const struct tcp_conn *c);
  * pkt_drop() or sending it). NULL when there is none.
  */
 struct rte_mbuf *tcp_recv(struct worker *w, struct tcp_conn *c);
+/* The other side may send nothing more until it is its turn (credit.h). */
+bool tcp_waits_for_credit(const struct worker *w, const struct tcp_conn *c);
 /* Drops n <= tcp_readable() bytes from the front. */
 void tcp_recv_skip(struct worker *w, struct tcp_conn *c, uint32_t n);
 /* Copies n <= tcp_readable() bytes from offset `off` without taking them. */

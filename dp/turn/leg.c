@@ -127,16 +127,14 @@ static void leg_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 }
 
 /*
- * Half a message must be whole within tcp.frame-ms. While our window has no room for the rest the
- * time does not run: that is for want of credit (tcp/credit.h), and not the client's doing.
+ * Half a message must be whole within tcp.frame-ms. While the client may send no more until it is
+ * given credit (tcp/credit.h) the time does not run: that is not its doing.
  */
 static bool message_late(struct worker *w, const struct tcp_conn *c, struct leg *l)
 {
-	const uint32_t have = tcp_readable(c), missing = l->need > have ? l->need - have : 1;
-
 	if (!(l->flags & LEG_PARTIAL))
 		return false;
-	if (!tcp_raw_offered(c, missing))
+	if (tcp_waits_for_credit(w, c))
 		l->frame_ms = (uint32_t)w->now_ms;
 	return clock_since_ms(w, l->frame_ms) >= snapshot_conf(w->dp)->tcp.frame_ms;
 }

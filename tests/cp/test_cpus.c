@@ -50,12 +50,13 @@ static void *affinity(void *arg)
 /* With one CPU there is none to leave: it stays, and runs. */
 static void test_leave(void **state)
 {
-	cpu_set_t before, after, of_thread;
+	cpu_set_t before, after, of_thread, had;
 	pthread_t t;
 	int cpu = 0;
 
 	(void)state;
 	affinity(&before);
+	had = before;
 	while (!CPU_ISSET(cpu, &before))
 		cpu++;
 	conf = (struct config){ .dataplane = { .workers = { (uint16_t)cpu }, .n_workers = 1 } };
@@ -67,6 +68,9 @@ static void test_leave(void **state)
 	if (CPU_COUNT(&before) > 1)
 		CPU_CLR(cpu, &before);
 	assert_true(CPU_EQUAL(&after, &before));
+	cpus_return();
+	affinity(&after);
+	assert_true(CPU_EQUAL(&after, &had));
 }
 
 int main(void)

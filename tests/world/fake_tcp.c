@@ -300,10 +300,10 @@ uint32_t tcp_readable(const struct tcp_conn *c)
 	return c->bytes;
 }
 
-bool tcp_raw_offered(const struct tcp_conn *c, uint32_t n)
+bool tcp_waits_for_credit(const struct worker *w, const struct tcp_conn *c)
 {
-	(void)n;
-	return !c->f.withheld;
+	(void)w;
+	return c->f.withheld;
 }
 
 bool tcp_recv_fin(const struct tcp_conn *c)

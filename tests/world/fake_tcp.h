@@ -21,7 +21,7 @@ struct fake_conn {
 	bool open;	 /* closed() was not called */
 	bool paused;
 	bool stranger;	 /* tcp_trust(), tcp_guest() */
-	bool withheld;	 /* the window has no room for more */
+	bool withheld;	 /* it waits for credit */
 	uint64_t user;	 /* tcp_charge() */
 	bool wants_room; /* tcp_send_wait(), or a tcp_send() that failed */
 	enum tcp_end why;

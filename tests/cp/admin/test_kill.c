@@ -339,6 +339,31 @@ static void relayed_by_listener(void **state)
 	assert_int_equal(sum->bytes[CTL_TO_CLIENT], 1400);
 }
 
+/* The dataplane has been there for weeks: a second look is no first one. What it had is not new. */
+static void relayed_after_weeks(void **state)
+{
+	struct env *e = *state;
+	const struct table_alloc *a;
+	const struct session_sum *sum;
+
+	env_advance(e, (UINT64_C(1) << 31) + 2000);
+	three_sessions(e);
+	a = env_alloc(e, 1);
+	sum = session_rates_sum(e->s.rates, a->leg.listener);
+	has_relayed(e, a, 100, 1000);
+	for (int looks = 0; looks < 3; looks++)
+		env_advance(e, SESSION_RATE_ROUND_MS);
+	assert_int_equal(sum->bytes[CTL_TO_PEER], 1000);
+	a = env_alloc(e, 2);
+	has_relayed(e, a, 50, 500);
+	session_rates_adopt(e->s.rates, e->s.table, e->s.link, a, e->now_ms);
+	env_advance(e, SESSION_RATE_ROUND_MS);
+	assert_int_equal(sum->bytes[CTL_TO_PEER], 1000);
+	has_relayed(e, a, 60, 600);
+	env_advance(e, SESSION_RATE_ROUND_MS);
+	assert_int_equal(sum->bytes[CTL_TO_PEER], 1100);
+}
+
 /* The session goes from the worker; whose client is connected loses that connection at once. */
 static void killed_sessions(void **state)
 {
@@ -625,12 +650,12 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(filters_of_sessions),	   T(by_relayed_address_and_slot),
-		T(killed_sessions),	   T(what_they_relayed),
-		T(sessions_by_rate),	   T(relayed_by_listener),
-		T(many_sessions),	   T(killed_connections),
-		T(contexts_by_what_comes), T(killed_contexts),
-		T(bad_parameters),
+		T(filters_of_sessions), T(by_relayed_address_and_slot),
+		T(killed_sessions),	T(what_they_relayed),
+		T(sessions_by_rate),	T(relayed_by_listener),
+		T(relayed_after_weeks), T(many_sessions),
+		T(killed_connections),	T(contexts_by_what_comes),
+		T(killed_contexts),	T(bad_parameters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -469,6 +469,12 @@ static void test_ice(void **state)
 		n, name);
 	mg_has(w, "Error = 474 {");
 	assert_true(t->flags & TERM_ICE);
+	/* What a remote has of its own is not looked at. */
+	mg_askf(w,
+		"Context = %u { Modify = %s { Media { Stream = 1 { Remote {\nc=IN IP4 "
+		"203.0.113.9\nm=audio 40000 RTP/AVP -\na=ice-ufrag:abcd\n} } } } }",
+		n, name);
+	assert_null(strstr(w->in, "Error"));
 	local(w, n, name, "");
 	assert_int_equal(t->flags & TERM_ICE, 0);
 	assert_true(t->flags & TERM_LATCH);

@@ -244,7 +244,7 @@ static void words_as_scripts_have_them(void **state)
 	json_t *v =
 	    json_pack("{s:s,s:s,s:s,s:[s,s],s:s}", "BUNDLE", "Accept", "ice", "force,trickle",
 		      "RTCP-mux", "offer,require,", "flags", "sip-source-address",
-		      "Codec-strip-PCMA", "SDES", "only-AES_CM_128_HMAC_SHA1_80,nonew");
+		      "Codec-Strip-PCMA", "SDES", "only-AES_CM_128_HMAC_SHA1_80,nonew");
 
 	(void)state;
 	ng_flags_free(&f);

@@ -54,6 +54,29 @@ static void of_one_that_we_open(void **state)
 	peer_reset();
 }
 
+/* Both sides have closed, and its owner is still reading: the row has what it had. */
+static void over_and_not_read(void **state)
+{
+	const struct ctl_conn_info *row;
+
+	(void)state;
+	open_passive();
+	app.hold = true;
+	seg_in(FIN | ACK, 1, 1, 300);
+	seg_skip();
+	assert_int_equal(shown()->rx_packets, 1);
+	app_shutdown();
+	seg_skip();
+	seg_in(ACK, 302, 2, 0);
+	assert_int_equal(tcp_state(app.c), TCP_CLOSED);
+	row = shown();
+	assert_int_equal(row->rx_packets, 1);
+	assert_int_equal(row->tx_packets, 0);
+	app.hold = false;
+	app_take(300);
+	app_gone(TCP_END_DONE);
+}
+
 static void put_together_by_the_device(void **state)
 {
 	const uint32_t large = 4 * MSS_TS + 1;
@@ -129,9 +152,9 @@ static void beyond_the_lower_half(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		tcp_test(segments_with_new_data),	 tcp_test(of_one_that_we_open),
-		tcp_test(put_together_by_the_device),	 cmocka_unit_test(rates_of_a_second),
-		cmocka_unit_test(beyond_the_lower_half),
+		tcp_test(segments_with_new_data),    tcp_test(of_one_that_we_open),
+		tcp_test(over_and_not_read),	     tcp_test(put_together_by_the_device),
+		cmocka_unit_test(rates_of_a_second), cmocka_unit_test(beyond_the_lower_half),
 	};
 
 	return tcp_run(tests);

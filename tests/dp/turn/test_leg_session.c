@@ -92,7 +92,7 @@ static void slow_loris(void **state)
 	assert_int_equal(fake_peer.gone, 0);
 }
 
-/* Who may not send the rest, for we offer no window, is not late. */
+/* Who may not send the rest, for it waits for credit, is not late. */
 static void withheld(void **state)
 {
 	(void)state;
