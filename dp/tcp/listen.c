@@ -268,7 +268,7 @@ static bool cookie_accept(struct worker *w, struct pkt *p, struct tcp_seg *s,
 
 static bool cookies_wanted(const struct worker *w)
 {
-	const struct config_tcp *c = &w->dp->conf->tcp;
+	const struct config_tcp *c = &snapshot_conf(w->dp)->tcp;
 
 	return c->cookies == COOKIES_ALWAYS ||
 	       (c->cookies == COOKIES_AUTO &&

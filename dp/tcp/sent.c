@@ -98,8 +98,13 @@ bool sent_create(struct tcp *t, uint32_t conns, uint32_t shared, uint32_t max)
 		t->sent[i].next = i + 1 < n ? &t->sent[i + 1] : NULL;
 	t->sent_free = t->sent;
 	t->records_pool = shared;
-	t->records_max = clamp_u32(max, SENT_STRANGER, SENT_MAX);
+	sent_limit(t, max);
 	return t->sent != NULL;
+}
+
+void sent_limit(struct tcp *t, uint32_t max)
+{
+	t->records_max = clamp_u32(max, SENT_STRANGER, SENT_MAX);
 }
 
 uint32_t sent_left(const struct tcp *t, const struct tcp_conn *c)

@@ -52,6 +52,8 @@ static inline bool sent_in_flight(const struct tcp_sent *r)
  * has more than max. False: no memory.
  */
 bool sent_create(struct tcp *t, uint32_t conns, uint32_t shared, uint32_t max);
+/* The most of a connection, from now on. */
+void sent_limit(struct tcp *t, uint32_t max);
 /* Records c may still have: what is its own, and of the shared ones no more than are left for
  * others. */
 uint32_t sent_left(const struct tcp *t, const struct tcp_conn *c);

@@ -326,6 +326,7 @@ static void listener_look(struct worker *w, uint32_t idx)
 
 void tcp_snapshot(struct worker *w)
 {
+	sent_limit(w->tcp, snapshot_conf(w->dp)->tcp.send_buffer / TCP_MSS_DEFAULT);
 	sweep_begin(&w->tcp->unheard);
 }
 

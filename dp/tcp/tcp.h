@@ -140,7 +140,8 @@ uint32_t tcp_timers(struct worker *w);
 uint32_t tcp_turn(struct worker *w);
 /* Gauges and a few entries of the region's connection table; every NEIGH_TICK_MS. */
 void tcp_tick(struct worker *w);
-/* Listeners may have gone: connections that came by them end in order, some each tick. */
+/* Another configuration is in force. Listeners may have gone: connections that came by them end in
+ * order, some each tick. */
 void tcp_snapshot(struct worker *w);
 /* Packet buffers held by connections. */
 uint32_t tcp_held(const struct worker *w);

@@ -470,7 +470,7 @@ uint32_t crypto_turn(struct crypto *th, uint32_t budget)
 /* As worker_idle(). */
 static void crypto_idle(struct crypto *th)
 {
-	const struct config_dataplane *c = &th->dp->conf->dataplane;
+	const struct config_dataplane *c = &th->domains->conf->dataplane;
 	struct timespec nap = { 0 };
 
 	if (c->idle == IDLE_POLL || ++th->idle_turns < IDLE_TURNS) {

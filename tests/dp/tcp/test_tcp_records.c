@@ -3,12 +3,25 @@
  * Records of what was sent: a segment of 64 bytes needs one as a large one does, and a connection
  * that acknowledges nothing keeps them. Nobody's windows are cut short by it, his own included; and
  * nobody has more than his bound: a dozen whom nobody vouches for, others as many as a send buffer
- * has segments of the smallest size that all must take (536, RFC 9293 3.7.1). Of what is shared, all whom
- * nobody vouches for have half.
+ * has segments of the smallest size that all must take (536, RFC 9293 3.7.1). Of what is shared,
+ * all whom nobody vouches for have half.
  */
 #include "tests/world/crowd.h"
+#include "dp/snapshot.h"
 
-enum { BUFFERS = 256, CONNS = 128, HOSTILE = 100, HONEST = 200, IW = 10, SMALLEST = 64, DOZEN = 12, SEND_RECORDS = 24 };
+#include <stdlib.h>
+
+enum {
+	BUFFERS = 256,
+	CONNS = 128,
+	HOSTILE = 100,
+	HONEST = 200,
+	IW = 10,
+	SMALLEST = 64,
+	DOZEN = 12,
+	SEND_RECORDS = 24,
+	FEWER_RECORDS = 18,
+};
 
 static int setup(void **state)
 {
@@ -107,7 +120,8 @@ static int setup_small_buffer(void **state)
 	return 0;
 }
 
-/* Its window is opened by what it acknowledges; then it takes all of it, and acknowledges no more. */
+/* Its window is opened by what it acknowledges; then it takes all of it, and acknowledges no more.
+ */
 static void no_more_than(bool stranger, uint32_t bound)
 {
 	uint32_t n, i, sent = 0;
@@ -145,6 +159,21 @@ static void a_send_buffer_of_others(void **state)
 	no_more_than(false, SEND_RECORDS);
 }
 
+/* Of one that a reload has made smaller. */
+static void a_send_buffer_of_a_reload(void **state)
+{
+	struct config *c = malloc(sizeof(*c));
+
+	(void)state;
+	assert_non_null(c);
+	*c = world.conf;
+	c->tcp.send_buffer = FEWER_RECORDS * TCP_MSS_DEFAULT;
+	world_reload(c);
+	world_pass_ms(2 * NEIGH_TICK_MS);
+	no_more_than(false, FEWER_RECORDS);
+	snapshot_close(&world.dp);
+}
+
 #define records(f) cmocka_unit_test_setup_teardown(f, setup, tcp_teardown)
 
 int main(void)
@@ -154,6 +183,8 @@ int main(void)
 		records(of_others),
 		records(half_of_what_is_shared),
 		records(a_dozen_of_a_stranger),
+		cmocka_unit_test_setup_teardown(a_send_buffer_of_a_reload, setup_small_buffer,
+						tcp_teardown),
 		cmocka_unit_test_setup_teardown(a_send_buffer_of_others, setup_small_buffer,
 						tcp_teardown),
 	};

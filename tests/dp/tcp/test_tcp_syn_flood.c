@@ -4,6 +4,9 @@
  * and open connections go on (RFC 4987, R73). Without cookies SYNs are dropped under a reason.
  */
 #include "tests/world/tcp_world.h"
+#include "dp/snapshot.h"
+
+#include <stdlib.h>
 
 enum { HALF_OPEN = 4, FLOOD = 100 };
 
@@ -76,11 +79,31 @@ static void without_them_syns_are_dropped(void **state)
 	flood_ends();
 }
 
+/* A reload has less: cookies take over there. Before it there were none. */
+static void fewer_by_a_reload(void **state)
+{
+	struct config *c = malloc(sizeof(*c));
+
+	(void)state;
+	assert_non_null(c);
+	start(COOKIES_NEVER);
+	world.conf.tcp.half_open = 2 * HALF_OPEN;
+	*c = world.conf;
+	c->tcp.half_open = HALF_OPEN;
+	c->tcp.cookies = COOKIES_AUTO;
+	world_reload(c);
+	flood(FLOOD);
+	world_drops(DROP_NONE, 0);
+	flood_ends();
+	snapshot_close(&world.dp);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(cookies_take_over, tcp_teardown),
 		cmocka_unit_test_teardown(without_them_syns_are_dropped, tcp_teardown),
+		cmocka_unit_test_teardown(fewer_by_a_reload, tcp_teardown),
 	};
 
 	return tcp_run(tests);
