@@ -154,7 +154,8 @@ static void on_established(struct worker *w, struct tcp_conn *c)
 
 	if (o->who >= FIRST_ACTIVE && !(c->flags & CONN_ACTIVE))
 		opened(&remote[o->who]);
-	o->in = c->irs + 1;
+	/* Nothing was taken yet. A FIN has a number, too. */
+	o->in = c->rcv_nxt - c->rcv.bytes - !!(c->flags & CONN_FIN_RCVD);
 	o->out = c->iss + 1;
 	MUST(tcp_state(c) >= TCP_ESTABLISHED);
 	if (manners & DO_GREET)
