@@ -19,8 +19,10 @@ that carried all that generator and port could offer.
                                           member of "got" and all in it, a.b one inside of another
   figures.py slope FILE KEY FIGURE NAME   for each server a run whose NAME is by how much FIGURE
                                           grows with KEY of the case (least squares)
-  figures.py stamp                        standard input with $PERF_STAMP (an object) in each line;
-                                          fails where there is none, or all runs of a server failed
+  figures.py stamp [WAS]                  standard input with $PERF_STAMP (an object) in each line;
+                                          fails where there is none, or all runs of a server failed.
+                                          Counts of instructions in WAS that are of another
+                                          processor or compiler stay, before it
   figures.py failed FILE                  says which runs failed; fails if some did
   figures.py check FILE SERVER,SERVER FIGURE...   fails unless there are runs of each server, none
                                           failed, and each FIGURE is in some run of each and above
@@ -173,7 +175,7 @@ def slope(file, key, figure, name):
         )
 
 
-def stamp():
+def stamp(was=None):
     extra = json.loads(os.environ["PERF_STAMP"])
     lines = [json.loads(line) for line in sys.stdin if line.strip()]
     if not lines:
@@ -182,6 +184,11 @@ def stamp():
     dead = {r["server"] for r in lines if "failed" in r} - alive
     if dead:
         sys.exit(f"perf: every run failed of {', '.join(sorted(dead))}")
+    counts = {(line["compiler"], extra["cpu"]) for line in lines if "instructions" in line}
+    others = lines_of(was) if counts and was and os.path.exists(was) else []
+    for line in others:
+        if (line["compiler"], line["cpu"]) not in counts:
+            print(json.dumps(line))
     for line in lines:
         print(json.dumps(line | extra))
 

@@ -110,8 +110,8 @@ on_signal()
 	exit 130
 }
 
-# scenario NAME: its lines replace those of an earlier run when it has ended well; false, too, when
-# some of its runs failed. In the background, so that a signal to us alone ends it too.
+# scenario NAME: its lines replace those of an earlier run when it has ended well, but for instructions that
+# another processor or compiler took; false, too, when some of its runs failed. In the background, so that a signal to us alone ends it too.
 scenario()
 {
 	local lines=$TMP/lines rc=0
@@ -120,7 +120,7 @@ scenario()
 	wait $CHILD || rc=$?
 	CHILD=
 	if ((rc == 0)); then
-		PERF_STAMP=$(stamp "$COMMIT") python3 "$ROOT/perf/figures.py" stamp <"$lines" >"$lines.stamped" &&
+		PERF_STAMP=$(stamp "$COMMIT") python3 "$ROOT/perf/figures.py" stamp "$RESULTS/$1.json" <"$lines" >"$lines.stamped" &&
 			mv "$lines.stamped" "$RESULTS/$1.json" &&
 			python3 "$ROOT/perf/figures.py" failed "$RESULTS/$1.json" || rc=1
 	fi

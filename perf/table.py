@@ -166,7 +166,9 @@ def details(results):
         "one relay thread.",
     ]
     for scenario, lines in results.items():
-        parts += ["", f"## {scenario}", "", machine(lines[0]), ""]
+        parts += ["", f"## {scenario}", ""]
+        for of in dict.fromkeys(machine(line) for line in lines if "instructions" in line) or [machine(lines[0])]:
+            parts += [of, ""]
         if os.path.exists(os.path.join(sys.argv[1], scenario + ".svg")):
             parts += [f"![{scenario}]({scenario}.svg)", ""]
         steps = {}
@@ -176,10 +178,12 @@ def details(results):
         for step, ss in steps.items():
             parts += ([f"### {step}", ""] if step else []) + [summaries_table(ss, lines), ""]
         counted = [
-            [r["bench"], r["case"], number(r["instructions"])] for r in lines if "instructions" in r
+            [r["bench"], r["case"], r["cpu"], number(r["instructions"])]
+            for r in lines
+            if "instructions" in r
         ]
         if counted:
-            parts += [table(["benchmark", "case", "instructions"], counted), ""]
+            parts += [table(["benchmark", "case", "processor", "instructions"], counted), ""]
         alone = [
             r
             for r in lines
