@@ -5,7 +5,7 @@
  * dataplane, with another one, without a request. The ring keeps the newest, and its JSON has them
  * in order.
  */
-#include "tests/world/cp_env.h"
+#include "tests/world/gate_env.h"
 #include "cp/admin/history_json.h"
 
 static struct ctl_counters *worker(struct env *e, uint32_t w)
@@ -58,6 +58,36 @@ static void rates(void **state)
 	env_advance(e, 1000);
 	env_poll(e);
 	assert_int_equal(e->s.history.n, n + 2); /* no interval yet */
+}
+
+/* What there is at the end of an interval, each kind by itself, and less once some have ended. */
+static void how_many(void **state)
+{
+	struct env *e = *state;
+	struct answer ans;
+	struct ask a;
+	json_t *j;
+
+	env_poll(e);
+	for (uint16_t i = 0; i < 3; i++)
+		env_alloc(e, (uint16_t)(5000 + i));
+	gate_added_udp(e);
+	gate_drain(e);
+	interval(e);
+	assert_int_equal(newest(e)->sessions, 3);
+	assert_int_equal(newest(e)->contexts, 1);
+	j = history_json(&e->s.history);
+	assert_int_equal(json_integer_value(json_array_get(json_object_get(j, "sessions"),
+							   e->s.history.n - 1)), 3);
+	assert_int_equal(json_integer_value(json_array_get(json_object_get(j, "contexts"),
+							   e->s.history.n - 1)), 1);
+	json_decref(j);
+	ask_begin(&a, STUN_METHOD_REFRESH, 5000);
+	stun_add_u32(&a.b, STUN_ATTR_LIFETIME, 0);
+	ask_expect(e, &a, &ans, 0);
+	interval(e);
+	assert_int_equal(newest(e)->sessions, 2);
+	assert_int_equal(newest(e)->contexts, 1);
 }
 
 /* Counters that fall, since nobody is believed in shared memory. */
@@ -126,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rates, env_setup_started, env_teardown),
+		cmocka_unit_test_setup_teardown(how_many, gate_setup, env_teardown),
 		cmocka_unit_test_setup_teardown(wrong, env_setup_started, env_teardown),
 		cmocka_unit_test_setup_teardown(away, env_setup_started, env_teardown),
 		cmocka_unit_test_setup_teardown(ring, env_setup_started, env_teardown),
