@@ -64,26 +64,29 @@ static void rates(void **state)
 static void how_many(void **state)
 {
 	struct env *e = *state;
+	struct sock_addr relayed;
 	struct answer ans;
 	struct ask a;
 	json_t *j;
 
 	env_poll(e);
 	for (uint16_t i = 0; i < 3; i++)
-		env_alloc(e, (uint16_t)(5000 + i));
+		ask_allocate(e, (uint16_t)(5000 + i), &relayed);
 	gate_added_udp(e);
 	gate_drain(e);
 	interval(e);
 	assert_int_equal(newest(e)->sessions, 3);
 	assert_int_equal(newest(e)->contexts, 1);
 	j = history_json(&e->s.history);
-	assert_int_equal(json_integer_value(json_array_get(json_object_get(j, "sessions"),
-							   e->s.history.n - 1)), 3);
-	assert_int_equal(json_integer_value(json_array_get(json_object_get(j, "contexts"),
-							   e->s.history.n - 1)), 1);
+	assert_int_equal(
+	    json_integer_value(json_array_get(json_object_get(j, "sessions"), e->s.history.n - 1)),
+	    3);
+	assert_int_equal(
+	    json_integer_value(json_array_get(json_object_get(j, "contexts"), e->s.history.n - 1)),
+	    1);
 	json_decref(j);
-	ask_begin(&a, STUN_METHOD_REFRESH, 5000);
-	stun_add_u32(&a.b, STUN_ATTR_LIFETIME, 0);
+	ask_begin(&a, STUN_REFRESH, 5000);
+	stun_put_u32(&a.b, STUN_ATTR_LIFETIME, 0);
 	ask_expect(e, &a, &ans, 0);
 	interval(e);
 	assert_int_equal(newest(e)->sessions, 2);

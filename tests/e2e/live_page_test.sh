@@ -32,10 +32,13 @@ done
 # What a client did is seen in intervals that have ended.
 packets() { (($(fetch /history | jq '[.packets[] // 0] | max // 0') > 0)); }
 answers() { (($(fetch /history | jq '[.latency_us[] // 0] | max // 0') > 0)); }
+# Its allocations are there until they expire.
+sessions() { (($(fetch /history | jq '.sessions | max // 0') > 0)); }
 start_peer
 uclient "$TMP/uclient.log" -n 200 -m 4 -e "$PEER4" "$SERVER4" || fail "uclient: $(tail -n 2 "$TMP/uclient.log")"
 await 30 packets || fail "no packets in $(fetch /history)"
 await 30 answers || fail "nobody was answered in $(fetch /history)"
+await 30 sessions || fail "no sessions in $(fetch /history)"
 assert_eq "lists of one length" "$(fetch /history | jq '[.time, .packets, .drops, .sessions, .contexts, .load, .latency_us | length] | unique | length')" 1
 assert_num "points" "$(fetch /history | jq '.points - (.time | length)')" -ge 0
 
