@@ -65,6 +65,8 @@ usage()
 	                                           two changes of the boundary are upgraded to these under load
 	  many:sessions                            likewise: a million sessions listed, filtered and killed, in
 	                                           50 MB and without a pause of the control process
+	  many:records                             likewise: 50,000 sessions a second begin and end on one core, and
+	                                           each of their records is in the file
 	  machine:NAME                             with --long: the README's commands in a new Debian
 	  package:NAME                             with --long, or asked for by a pattern that begins so: the
 	                                           package built, installed, upgraded and purged there,
@@ -617,7 +619,10 @@ main()
 	unset ASAN_OPTIONS UBSAN_OPTIONS
 	if want_kind hostile && [[ -n ${GCC:-} ]]; then hostile; fi
 	if [[ -n $LONG || $PATTERN =~ ^\^?upgrade ]] && [[ -n ${GCC:-} ]]; then try upgrade:boundary tests/upgrade.sh; fi
-	if [[ -n $LONG || $PATTERN =~ ^\^?many ]] && [[ -n ${GCC:-} ]]; then try many:sessions build/perf/bench_sessions -a; fi
+	if [[ -n $LONG || $PATTERN =~ ^\^?many ]] && [[ -n ${GCC:-} ]]; then
+		try many:sessions build/perf/bench_sessions -a
+		try many:records build/perf/bench_alloc -n 100000 -R -a -f 50000
+	fi
 	if want_kind machine && [[ -n $LONG ]]; then machines; fi
 	if [[ -n $LONG || $PATTERN =~ ^\^?package ]] && want_kind package; then packages; fi
 	if [[ -n $LONG || $PATTERN =~ ^\^?compiler ]] && want_kind compiler; then compilers; fi
