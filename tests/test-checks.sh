@@ -36,6 +36,10 @@ abi() {
 	"$tmp/tree/tests/check-abi.sh" "$@"
 }
 
+rpc() {
+	"$tmp/tree/tests/check-rpc.sh" "$@"
+}
+
 # edit FILE SED-EXPRESSION: fails loudly if it changed nothing.
 edit() {
 	cp "$tmp/tree/$1" "$tmp/before"
@@ -153,6 +157,74 @@ verdict 1 'a version that is not a number' abi
 fresh
 rm "$tmp/tree/tests/abi.digest"
 verdict 1 'no record' abi
+
+# ---- methods of the control socket ----
+# As much of the tree as it looks at.
+fresh_rpc() {
+	rm -rf "$tmp/tree"
+	mkdir -p "$tmp/tree/"{cp/admin,doc,tests}
+	cp "$src/cp/admin/describe.h" "$tmp/tree/cp/admin"
+	cp "$src/doc/rpc.md" "$tmp/tree/doc"
+	cp "$src"/tests/{check-rpc.sh,rpc.list} "$tmp/tree/tests"
+}
+
+# rpc_version N: in the source, and in the page that is made of it.
+rpc_version() {
+	edit cp/admin/describe.h "s/RPC_VERSION = [0-9]+/RPC_VERSION = $1/"
+	edit doc/rpc.md "s/^the same\. Version [0-9]+:/the same. Version $1:/"
+}
+fresh_rpc
+verdict 0 'the methods as they are' rpc
+for change in \
+	'/^\| `workers` /d' \
+	's/^\| `xstats` /| `extended` /' \
+	's/^(\| `drain` \|) deadline_s\?/\1/' \
+	's/^(\| `drain` \|) deadline_s\?/\1 deadline?/' \
+	's/^(\| `drain` \|) deadline_s\?/\1 deadline_s/' \
+	's/^(\| `xstats` \| port)/\1 queue/' \
+	's/^(\| `xstats` \| port \|) look/\1 operate/' \
+	's/^(\| `drain` \| deadline_s\? \|) operate/\1 administer/'; do
+	fresh_rpc
+	edit doc/rpc.md "$change"
+	verdict 1 "$change" rpc
+	verdict 1 "$change: --update without a new version" rpc --update
+	verdict 1 "$change: still not recorded" rpc
+	rpc_version 1000
+	verdict 1 "$change: new version, not recorded" rpc
+	verdict 0 "$change: --update with a new version" rpc --update
+	verdict 0 "$change: recorded" rpc
+	rpc_version 999
+	verdict 1 "$change: an older version" rpc --update --force-unreleased
+done
+fresh_rpc
+edit doc/rpc.md '/^\| `workers` /d'
+verdict 0 'methods: --force-unreleased' rpc --update --force-unreleased
+verdict 0 'methods: recorded by force' rpc
+# What comes takes no version, but a record, so that it cannot go again unseen.
+for change in \
+	'/^\| `workers` /{p;s/workers/others/}' \
+	's/^(\| `xstats` \| port)/\1 queue?/' \
+	's/^(\| `xstats` \|) port/\1 port?/' \
+	's/^(\| `drain` \| deadline_s\? \|) operate/\1 look/'; do
+	fresh_rpc
+	edit doc/rpc.md "$change"
+	verdict 1 "$change: not recorded" rpc
+	verdict 0 "$change: --update" rpc --update
+	verdict 0 "$change: recorded" rpc
+done
+fresh_rpc
+edit doc/rpc.md 's/every counter of each worker/other words/'
+verdict 0 'other words about a method' rpc
+edit doc/rpc.md 's/^(\| `xstats` \| port \|) look/\1 see/'
+verdict 1 'a right that there is not' rpc
+fresh_rpc
+edit cp/admin/describe.h 's/RPC_VERSION = [0-9]+/RPC_VERSION = 7/'
+verdict 1 'a version that the page has not' rpc
+edit cp/admin/describe.h 's/RPC_VERSION = [0-9]+/RPC_VERSION = SEVEN/'
+verdict 1 'a version of methods that is not a number' rpc
+fresh_rpc
+rm "$tmp/tree/tests/rpc.list"
+verdict 1 'no record of methods' rpc
 
 # ---- ninja runs them, and again when something changes ----
 # newer PATH: by more than the clock of the file system tells apart.
