@@ -122,8 +122,16 @@ static void put_use(struct line *l, const char *key, const struct record_use *u)
 			 u->packets, u->bytes);
 }
 
-static void put_alloc(struct line *l, const struct record_alloc *a)
+/* Of a stream, whose packets nobody knows. */
+static void put_bytes(struct line *l, const char *key, const struct record_use *u)
 {
+	l->at += sprintf(l->at, ",\"%s\":{\"bytes\":%" PRIu64 "}", key, u->bytes);
+}
+
+static void put_alloc(struct line *l, const struct record_alloc *a, bool stream)
+{
+	void (*const put_way)(struct line *, const char *, const struct record_use *) =
+	    stream ? put_bytes : put_use;
 	char text[ADDR_STR_MAX];
 	bool first = true;
 
@@ -148,8 +156,8 @@ static void put_alloc(struct line *l, const struct record_alloc *a)
 	put_text(l, "relay_transport", a->relay_transport);
 	put_addr(l, "peer", &a->peer);
 	if (a->counted) {
-		put_use(l, "to_peer", &a->to_peer);
-		put_use(l, "to_client", &a->to_client);
+		put_way(l, "to_peer", &a->to_peer);
+		put_way(l, "to_client", &a->to_client);
 	}
 }
 
@@ -244,7 +252,7 @@ size_t record_line(const struct record *r, const char *node, char line[RECORD_LI
 	if (r->type == RECORD_CONTEXT)
 		put_context(&l, &r->context);
 	else
-		put_alloc(&l, &r->alloc);
+		put_alloc(&l, &r->alloc, r->type == RECORD_CONNECTION);
 	if (r->event != RECORD_START) {
 		put(&l, ",");
 		put_time(&l, "started", r->started_ms);

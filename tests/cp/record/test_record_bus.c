@@ -318,6 +318,13 @@ static void what_was_relayed_is_told(void **state)
 	assert_true(json_equal(json_object_get(o, "to_client"), want));
 	json_decref(want);
 	json_decref(o);
+	/* Of a connection there are no packets. */
+	r.type = RECORD_CONNECTION;
+	o = json_loadb(line, record_line(&r, "node", line), 0, NULL);
+	want = json_pack("{s:I}", "bytes", (json_int_t)INT64_MAX);
+	assert_true(json_equal(json_object_get(o, "to_peer"), want));
+	json_decref(want);
+	json_decref(o);
 }
 
 /* The longest line there can be. */
