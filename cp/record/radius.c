@@ -309,7 +309,7 @@ static uint32_t user_of(const struct radius *r, const struct record *rec)
 /* What an allocation's connections relay (RFC 6062) is in its own records. */
 static bool is_wanted(const struct record *rec)
 {
-	return rec->type != RECORD_CONNECTION || !rec->alloc.allocation;
+	return rec->type != RECORD_CONNECTION || !rec->alloc.of_allocation;
 }
 
 /* Half of the ring is for those who have shown who they are, and for contexts. */

@@ -44,7 +44,8 @@ struct record_alloc {
 	/* Of a connection: its other end, the allocation, and the service whose back end that is.
 	 */
 	struct sock_addr peer;
-	uint64_t allocation;	    /* 0: of none */
+	uint64_t allocation;	    /* 0: of none, or nobody knows it any more */
+	bool of_allocation;	    /* of one, known or not */
 	char service[CTL_NAME_MAX]; /* "": of none */
 	const char *transport, *relay_transport;
 	bool counted; /* what was relayed is known */

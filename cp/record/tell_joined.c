@@ -113,6 +113,7 @@ void tell_joined(struct server *s, uint32_t worker, const struct evt_joined *e)
 	if (!r)
 		return;
 	pair_fill(s, worker, &p, r);
+	r->alloc.of_allocation = !anybody;
 	if (!anybody)
 		tell_owner(s, worker, e->sid, r);
 	else
@@ -139,6 +140,7 @@ static void row_update(struct server *s, uint32_t worker, uint32_t idx,
 	if (!r)
 		return;
 	pair_fill(s, worker, &p, r);
+	r->alloc.of_allocation = c->session != UINT32_MAX;
 	if (c->session < s->conf->dataplane.sessions)
 		a = table_at_slot(s->table, worker, c->session);
 	if (a)

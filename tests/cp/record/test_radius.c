@@ -348,7 +348,7 @@ static struct record connection_of(const char *service, const char *user)
 	r.alloc.peer = addr("203.0.113.5", 5060);
 	r.alloc.relayed[1] = (struct sock_addr){ 0 };
 	r.alloc.relay_transport = "tcp";
-	r.alloc.allocation = *service ? 0 : 0xabc;
+	r.alloc.of_allocation = !*service;
 	r.alloc.counted = true;
 	r.alloc.to_peer.bytes = 500;
 	strcpy(r.alloc.service, service);

@@ -155,6 +155,7 @@ static void whose_allocation_went_first(void **state)
 	tell(e, worker, &j);
 	assert_string_equal(newest(e, RECORD_END)->alloc.user, "");
 	assert_int_equal(newest(e, RECORD_END)->alloc.allocation, 0);
+	assert_true(newest(e, RECORD_END)->alloc.of_allocation);
 }
 
 static void of_a_service(void **state)
