@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "session_rate.h"
 
+#include "../lib/per_second.h"
+
 #include <stdlib.h>
 
 /* Of a record of the table. Of packets the lower halves are enough between two looks. */
@@ -39,13 +41,6 @@ struct session_rates *session_rates_open(uint32_t places)
 void session_rates_close(struct session_rates *r)
 {
 	free(r);
-}
-
-static uint32_t per_second(uint64_t more, uint32_t ms)
-{
-	const uint64_t rate = more * 1000 / ms;
-
-	return rate < UINT32_MAX ? (uint32_t)rate : UINT32_MAX;
 }
 
 /* Whether what is known is of this session and of the dataplane that is attached. */

@@ -8,6 +8,7 @@
  * (cp/admin/conns.h) and takes no row whose number is odd, or has changed meanwhile.
  */
 #include "../lib/ctl_abi.h"
+#include "../lib/per_second.h"
 
 #include <stdbool.h>
 
@@ -28,19 +29,12 @@ static inline void conn_row_end(struct ctl_conn_info *row, uint32_t seq)
 
 enum { CONN_ROW_RATE_MS = 1000 };
 
-static inline uint32_t conn_row_per_second(uint32_t now, uint32_t was, uint32_t ms)
-{
-	const uint64_t rate = (uint64_t)(now - was) * 1000 / ms;
-
-	return rate < UINT32_MAX ? (uint32_t)rate : UINT32_MAX;
-}
-
 static inline void conn_row_rate(struct ctl_conn_rate *r, uint64_t bytes, uint64_t packets,
 				 uint32_t ms)
 {
 	*r = (struct ctl_conn_rate){
-		.packets_per_s = ms ? conn_row_per_second((uint32_t)packets, r->packets, ms) : 0,
-		.bytes_per_s = ms ? conn_row_per_second((uint32_t)bytes, r->bytes, ms) : 0,
+		.packets_per_s = ms ? per_second((uint32_t)packets - r->packets, ms) : 0,
+		.bytes_per_s = ms ? per_second((uint32_t)bytes - r->bytes, ms) : 0,
 		.packets = (uint32_t)packets,
 		.bytes = (uint32_t)bytes,
 	};

@@ -3,6 +3,7 @@
 #include "gateway.h"
 #include "media.h"
 #include "stream.h"
+#include "../../lib/per_second.h"
 
 enum { SECOND_MS = 1000 };
 
@@ -34,12 +35,9 @@ static struct side_count stream_side(const struct worker *w, uint32_t slot, uint
  * What a counter grew by in a second; since the context began it may be less than one. A counter
  * that is less than it was began anew.
  */
-static uint32_t per_second(uint64_t now, uint64_t was, uint32_t ms)
+static uint32_t grew_per_second(uint64_t now, uint64_t was, uint32_t ms)
 {
-	const uint64_t n = now < was ? now : now - was;
-	const uint64_t rate = n * 1000 / RTE_MAX(ms, (uint32_t)SECOND_MS);
-
-	return (uint32_t)RTE_MIN(rate, (uint64_t)UINT32_MAX);
+	return per_second(now < was ? now : now - was, RTE_MAX(ms, (uint32_t)SECOND_MS));
 }
 
 static void use_write(struct worker *w, uint32_t slot, bool rates)
@@ -57,9 +55,10 @@ static void use_write(struct worker *w, uint32_t slot, bool rates)
 		const uint64_t bytes = atomic_load_explicit(&to->bytes, memory_order_relaxed);
 
 		atomic_store_explicit(&to->packets_per_s,
-				      rates ? per_second(n.packets, packets, ms) : 0,
+				      rates ? grew_per_second(n.packets, packets, ms) : 0,
 				      memory_order_relaxed);
-		atomic_store_explicit(&to->bytes_per_s, rates ? per_second(n.bytes, bytes, ms) : 0,
+		atomic_store_explicit(&to->bytes_per_s,
+				      rates ? grew_per_second(n.bytes, bytes, ms) : 0,
 				      memory_order_relaxed);
 		atomic_store_explicit(&to->packets, n.packets, memory_order_relaxed);
 		atomic_store_explicit(&to->bytes, n.bytes, memory_order_relaxed);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Segments of connections (RFC 9293 3.10.7), in the order of the steps there. Everything is
- * decided here, nothing is told to owners and no data is sent: the connection is marked dirty.
+ * decided here, nothing is told to owners and no data is sent: the connection is marked dirty. One
+ * file, of more than 600 lines, since each step relies on what those before it have checked.
  */
 #include "ledger.h"
 #include "../snapshot.h"
