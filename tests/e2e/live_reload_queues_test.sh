@@ -40,6 +40,47 @@ relay_config 's|^  events: .*|  events: 16|' "/^records:/,/^radius:/s|^  file: .
 load_start media media --rate 1000 --legs 4
 load media go
 
+# ---- accounting: first, for RADIUS is told of contexts as well ----
+
+# allocations N: so many come and go, each with a start and a stop.
+allocations()
+{
+	PYTHONPATH=$E2E in_client python3 -c 'import stunlib, sys
+for _ in range(int(sys.argv[1])):
+    c = stunlib.Client("10.1.0.1")
+    assert c.allocate().error() == 0
+    assert c.refresh((stunlib.LIFETIME, stunlib.u32(0))).error() == 0
+    c.close()' "$1" || fail "an allocation of $1 does not come and go"
+}
+metric() { in_relay curl -sS http://127.0.0.1:9643/metrics | sed -n "s/^fairlead_$1 //p"; }
+waiting() { (($(metric radius_waiting) == $1)); }
+# heard TYPE: so many records of it, each of another allocation.
+heard() { awk -v type="$1" 'BEGIN { RS = "" } index($0, "Acct-Status-Type = " type) && match($0, /Acct-Session-Id = "[^"]*"/) { print substr($0, RSTART, RLENGTH) }' "$TMP/1813/detail" | sort | uniq -c | awk '{ n++; if ($1 != 1) twice++ } END { print n + 0, twice + 0 }'; }
+
+await 5 waiting 4 || fail "not the four legs' starts wait: $(metric radius_waiting)"
+allocations 20
+await 5 waiting 44 || fail "not all wait: $(metric radius_waiting)"
+for size in 64 1048576 128 64; do
+	set_key radius queue $size
+	await 5 waiting 44 || fail "of those that wait $(metric radius_waiting) are left with room for $size"
+done
+radius_start 1813 acct "preacct {
+  }
+  accounting {
+    detail
+  }"
+await 60 waiting 0 || fail "$(metric radius_waiting) still wait for FreeRADIUS: $(tail -n 3 "$TMP/1813/log")"
+for size in 1048576 64 4096 128; do
+	allocations 20 &
+	set_key radius queue $size
+	wait $! || fail "allocations while there is room for $size records"
+	await 60 waiting 0 || fail "$(metric radius_waiting) still wait for FreeRADIUS"
+done
+assert_eq "starts that FreeRADIUS heard, and heard twice" "$(heard Start)" "104 0"
+assert_eq "stops" "$(heard Stop)" "100 0"
+assert_eq "records that were lost" "$(fl_json status .lost.radius_queue_full)" 0
+note "radius.queue has changed eight times, and 204 records were told"
+
 # ---- events of contexts ----
 
 start "$TMP/follow" "$BUILD/fairlead" --config "$CONFIG" --json context events --after 0 --follow
@@ -76,47 +117,6 @@ jq -rs 'map(select(.event == "end").call // empty) | join(" ")' "$RECORDS" >"$TM
 assert_eq "calls in the file" "$(<"$TMP/calls")" "$(xargs <<<"$want") $(for size in 64 1048576 128 4096 64; do for i in {0..9}; do echo "of-$size-$i"; done; done | xargs)"
 assert_eq "records that were lost" "$(fl_json status '[.lost.records_unwritten, .lost.records_queue_full] | add')" 0
 note "records.queue has changed five times, and $(made) records were written"
-
-# ---- accounting ----
-
-# allocations N: so many come and go, each with a start and a stop.
-allocations()
-{
-	PYTHONPATH=$E2E in_client python3 -c 'import stunlib, sys
-for _ in range(int(sys.argv[1])):
-    c = stunlib.Client("10.1.0.1")
-    assert c.allocate().error() == 0
-    assert c.refresh((stunlib.LIFETIME, stunlib.u32(0))).error() == 0
-    c.close()' "$1" || fail "an allocation of $1 does not come and go"
-}
-metric() { in_relay curl -sS http://127.0.0.1:9643/metrics | sed -n "s/^fairlead_$1 //p"; }
-waiting() { (($(metric radius_waiting) == $1)); }
-# heard TYPE: so many records of it, each of another allocation.
-heard() { awk -v type="$1" 'BEGIN { RS = "" } index($0, "Acct-Status-Type = " type) && match($0, /Acct-Session-Id = "[^"]*"/) { print substr($0, RSTART, RLENGTH) }' "$TMP/1813/detail" | sort | uniq -c | awk '{ n++; if ($1 != 1) twice++ } END { print n + 0, twice + 0 }'; }
-
-waiting 4 || fail "not the four legs' starts wait: $(metric radius_waiting)"
-allocations 20
-waiting 44 || fail "not all wait: $(metric radius_waiting)"
-for size in 64 1048576 128 64; do
-	set_key radius queue $size
-	waiting 44 || fail "of those that wait $(metric radius_waiting) are left with room for $size"
-done
-radius_start 1813 acct "preacct {
-  }
-  accounting {
-    detail
-  }"
-await 60 waiting 0 || fail "$(metric radius_waiting) still wait for FreeRADIUS: $(tail -n 3 "$TMP/1813/log")"
-for size in 1048576 64 4096 128; do
-	allocations 20 &
-	set_key radius queue $size
-	wait $! || fail "allocations while there is room for $size records"
-	await 60 waiting 0 || fail "$(metric radius_waiting) still wait for FreeRADIUS"
-done
-assert_eq "starts that FreeRADIUS heard, and heard twice" "$(heard Start)" "104 0"
-assert_eq "stops" "$(heard Stop)" "100 0"
-assert_eq "records that were lost" "$(fl_json status .lost.radius_queue_full)" 0
-note "radius.queue has changed eight times, and 204 records were told"
 
 load_clean media
 await 10 accounted || fail "a packet is not accounted for: $(fl accounting)"
