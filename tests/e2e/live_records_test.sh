@@ -134,7 +134,7 @@ unlogged() { fl_json status .lost.records_unlogged; }
 # calls WORD: begins and ends CALLS contexts, by one process since allocations live for seconds here: two records each.
 calls()
 {
-	timeout 30 python3 - "$1" "$CALLS" >"$TMP/calls" 2>&1 <<-'END' || fail "calls $1: $(tail -n 1 "$TMP/calls")"
+	timeout 60 python3 - "$1" "$CALLS" >"$TMP/calls" 2>&1 <<-'END' || fail "calls $1: $(tail -n 1 "$TMP/calls")"
 	import os, sys
 	sys.path.insert(0, os.environ["E2E"])
 	import gatelib
@@ -145,8 +145,8 @@ calls()
 	    rpc.ask("context.delete", context=c["context"])
 	END
 }
-# ends WORD: how many ends of its calls the file has, in $REPLY.
-ends() { REPLY=$(jq -s "[.[] | select(.event == \"end\" and ((.call // \"\") | startswith(\"log-$1-\")))] | length" "$RECORDS"); }
+# ends WORD: how many ends of its calls the files have, in $REPLY.
+ends() { REPLY=$(cat "$RECORDS"* | jq -n "[inputs | select(.event == \"end\" and ((.call // \"\") | startswith(\"log-$1-\")))] | length"); }
 all_ended() { ends "$1" && ((REPLY == CALLS)); }
 
 assert_eq "lost before it stops" "$(unlogged)" 0
@@ -173,6 +173,36 @@ await 10 whole || fail "$(in_log | wc -l) lines in the log and $(unlogged) that 
 await 10 accounted || fail "a packet is not accounted for: $(fl accounting)"
 note "a log that stops: $(unlogged) of $made records are counted, all are in the file, media lost nothing"
 
+# ---- a file that is full ----
+
+# How large it may be is lowered live; files of that size are put aside, and asked like the newest.
+rotated() { in_relay curl -sSf http://127.0.0.1:9643/metrics | awk '$1 == "fairlead_records_rotated_total" { print $2 }'; }
+assert_eq "files put aside so far" "$(rotated)" 0
+sed -i 's/^  size-mb: .*/  size-mb: 1/' "$CONFIG"
+fl reload >"$TMP/reload" || fail "it cannot be lowered: $(<"$TMP/reload")"
+CALLS=3000
+calls full
+await 20 all_ended full || fail "the files have $REPLY ends of $CALLS calls"
+files=("$RECORDS".*)
+assert_num "files put aside" "$(rotated)" -ge 2
+assert_eq "files with a number" "${#files[@]}" "$(rotated)"
+for file in "$RECORDS" "${files[@]}"; do
+	assert_num "bytes of ${file##*/}" "$(stat -c %s "$file")" -le 1048576
+	assert_eq "the mode of ${file##*/}" "$(stat -c %a "$file")" 640
+	[[ $(tail -c 1 "$file") == "" ]] && jq -e -s 'length > 0 and all(.[]; type == "object")' "$file" >"$TMP/jq" || fail "a line of ${file##*/} is not whole"
+done
+oldest=$RECORDS.${#files[@]}
+for word in '"user":"demo"' '"call":"log-full-0"'; do
+	grep -qF "$word" "$oldest" || fail "$word is not in ${oldest##*/}"
+	! grep -qF "$word" "$RECORDS" || fail "$word is in the newest file still"
+done
+found "$address" 'any(.holders[]; .user == "demo" and .until != null)' || fail "who had $address, of a file put aside: $(<"$TMP/who")"
+read -r port at < <(jq -r 'select(.event == "end" and .call == "log-full-0") | "\(.b.local) \(.time)"' "$oldest")
+who "$port" "$at" >"$TMP/who" || fail "nobody had $port at $at"
+jq -e '[.holders[].call] == ["log-full-0"]' "$TMP/who" >/dev/null || fail "who had $port at $at: $(<"$TMP/who")"
+assert_eq "lost meanwhile" "$(fl_json status '[.lost.records_queue_full, .lost.records_unwritten] | add')" 0
+note "$(rotated) full files are put aside, each line is whole, and who finds the oldest"
+
 # ---- what cannot be answered ----
 
 # refused CODE SENTENCE ARGUMENT...
@@ -190,6 +220,6 @@ refused 1 "No such file" "$address" --file "$TMP/none"
 
 # ---- the relay is gone ----
 
-cp "$RECORDS" "$TMP/records"
+printf '%s\0' "$RECORDS"* | sort -zrV | xargs -0 cat >"$TMP/records"
 kill "$(cp_pid)"
 who "$address" --file "$TMP/records" >"$TMP/who" || fail "it wants a relay that runs: $(<"$TMP/who")"
