@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The management port, from another machine: curl with a certificate a role, and the fairlead command. No
+# The management port, on an address of a link of its own, from another machine of that: curl with a certificate a
+# role, and the fairlead command. It is on no other address of the node. No
 # certificate, one of another CA, one that has ended, one that is revoked, one of no role, one of too narrow a
 # role: each is refused with a sentence. Slow clients, as slowhttptest has them, and bodies that are too large keep
 # nobody out; who changes something is named in the log; a reload that comes by the port itself is answered.
@@ -9,17 +10,35 @@
 # shellcheck source=tests/e2e/tls.sh
 . "$E2E/tls.sh"
 
-PORT=9645 # of the machine's own address in the relay's namespace
+PORT=9645
+NODE=10.9.0.1 ADMIN=10.9.0.2 # ends of the link
 HOST=relay.test URL=https://relay.test:9645/rpc
 OK='{"jsonrpc":"2.0","id":1,"method":"status"}'
+
+in_admin() { in_ns "$NS-admin" "$@"; }
+
+# link: the node's end of it is there before the relay is.
+link()
+{
+	"$ROOT/conf/quickstart.sh" --down >/dev/null
+	ip netns add "$NS-relay" && ip netns add "$NS-admin"
+	ip -n "$NS-relay" link add mgmt0 type veth peer name mgmt1 netns "$NS-admin"
+	ip -n "$NS-relay" addr add $NODE/24 dev mgmt0
+	ip -n "$NS-admin" addr add $ADMIN/24 dev mgmt1
+	ip -n "$NS-relay" link set lo up
+	ip -n "$NS-relay" link set mgmt0 up
+	ip -n "$NS-admin" link set mgmt1 up
+	ip -n "$NS-admin" link set lo up
+}
+link_ends() { ip netns del "$NS-admin"; }
 
 # post CERTIFICATE BODY [ARGUMENT...]: the status; the answer is in $TMP/answer. CERTIFICATE - is none.
 post()
 {
 	local mine=()
 	[[ $1 == - ]] || mine=(--cert "$TMP/$1.pem" --key "$TMP/$1.key")
-	in_relay curl -sS -m 20 --cacert "$TMP/ca.pem" "${mine[@]}" -H "Content-Type: ${TYPE:-application/json}" -d "$2" -o "$TMP/answer" \
-		-w '%{http_code}' --resolve "$HOST:$PORT:127.0.0.1" "${@:3}" "$URL" 2>"$TMP/curl"
+	in_admin curl -sS -m 20 --cacert "$TMP/ca.pem" "${mine[@]}" -H "Content-Type: ${TYPE:-application/json}" -d "$2" -o "$TMP/answer" \
+		-w '%{http_code}' --resolve "$HOST:$PORT:$NODE" "${@:3}" "$URL" 2>"$TMP/curl"
 }
 call() { echo "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":${2:-{\}}}"; }
 # may CERTIFICATE METHOD [PARAMS], may_not CERTIFICATE METHOD ROLE
@@ -37,18 +56,18 @@ may_not()
 refused()
 {
 	! post "$1" "$OK" >"$TMP/code" || fail "$1 is let in: $(<"$TMP/code") $(<"$TMP/answer")"
-	grep -q "management: address 127.0.0.1 is refused: $2" "$RUN/fairlead-cp.log" ||
+	grep -q "management: address $ADMIN is refused: $2" "$RUN/fairlead-cp.log" ||
 		fail "$1, why not: $(grep 'is refused' "$RUN/fairlead-cp.log" | tail -n 1)"
 }
-far() { IN=() && netns_words "$NS-relay" && "${IN[@]}" "$BUILD/fairlead" --url "https://localhost:$PORT" --ca "$TMP/ca.pem" "$@"; }
+far() { IN=() && netns_words "$NS-admin" && "${IN[@]}" "$BUILD/fairlead" --url "https://$NODE:$PORT" --ca "$TMP/ca.pem" "$@"; }
 metric() { in_relay curl -sS http://127.0.0.1:9643/metrics | sed -n "s/^$1 //p"; }
 
 # ---- certificates ----
 
 tls_ca
-tls_certificate server $HOST localhost
+tls_certificate server $HOST
 openssl x509 -req -in "$TMP/server.csr" -CA "$TMP/ca.pem" -CAkey "$TMP/ca.key" -days 30 -out "$TMP/server.pem" \
-	-extfile <(echo "subjectAltName=DNS:$HOST,DNS:localhost") 2>"$TMP/openssl.log" || fail "$(<"$TMP/openssl.log")"
+	-extfile <(echo "subjectAltName=DNS:$HOST,IP:$NODE") 2>"$TMP/openssl.log" || fail "$(<"$TMP/openssl.log")"
 for who in viewer operator chief nobody leaver; do tls_certificate $who $who "$who.example.test"; done
 openssl x509 -req -in "$TMP/viewer.csr" -CA "$TMP/ca.pem" -CAkey "$TMP/ca.key" -days -1 -out "$TMP/ended.pem" 2>"$TMP/openssl.log" ||
 	fail "$(<"$TMP/openssl.log")"
@@ -60,7 +79,9 @@ openssl x509 -req -in "$TMP/chief.csr" -CA "$TMP/foreign.ca.pem" -CAkey "$TMP/fo
 cp "$TMP/chief.key" "$TMP/foreign.key"
 cp "$TMP/ca.pem" "$TMP/clients.pem"
 owned "$TMP/server.key"
-relay_config "/^management:/,/^records:/s|^  port: 0|  port: $PORT|" "/^management:/,/^records:/s|^  certificate: .*|  certificate: $TMP/server.pem|" \
+AT_END=link_ends
+link
+RELAY_STAYS_DOWN=1 relay_config "/^management:/,/^records:/s|^  address: .*|  address: $NODE|" "/^management:/,/^records:/s|^  port: 0|  port: $PORT|" "/^management:/,/^records:/s|^  certificate: .*|  certificate: $TMP/server.pem|" \
 	"/^management:/,/^records:/s|^  key: .*|  key: $TMP/server.key|" "/^management:/,/^records:/s|^  ca: .*|  ca: $TMP/clients.pem|" \
 	"/^management:/,/^records:/s|^  roles: .*|  roles: [{name: viewer, may: look}, {name: operator.example.test, may: operate}, {name: chief, may: administer}, {name: leaver, may: administer}]|" \
 	>"$TMP/quickstart"
@@ -76,14 +97,16 @@ may operator undrain
 may_not operator credentials administer
 may chief user.list
 may_not nobody status look
-grep -q 'audit: certificate "operator" address 127.0.0.1: drain: done' "$RUN/fairlead-cp.log" || fail "who drained is not told"
-grep -q 'audit: certificate "viewer" address 127.0.0.1: drain: failed: this takes' "$RUN/fairlead-cp.log" || fail "who tried to is not told"
+grep -q 'audit: certificate "operator" address '$ADMIN': drain: done' "$RUN/fairlead-cp.log" || fail "who drained is not told"
+grep -q 'audit: certificate "viewer" address '$ADMIN': drain: failed: this takes' "$RUN/fairlead-cp.log" || fail "who tried to is not told"
 note "three roles, each told in the log"
 
 refused - 'no certificate'
 refused foreign '\(decrypt error\|unknown CA\|bad certificate\)'
 refused ended 'certificate expired'
-! in_relay curl -s -m 5 -d "$OK" "http://127.0.0.1:$PORT/rpc" >"$TMP/answer" || fail "plain text is answered: $(<"$TMP/answer")"
+! in_admin curl -s -m 5 -d "$OK" "http://$NODE:$PORT/rpc" >"$TMP/answer" || fail "plain text is answered: $(<"$TMP/answer")"
+in_relay curl -s -m 5 "https://127.0.0.1:$PORT/rpc" >"$TMP/answer" 2>&1 && fail "it is on another address, too"
+(($? == 7)) || fail "another address does not refuse: curl has ended with $?" # "Failed to connect"
 assert_num "refused, as counted" "$(metric fairlead_management_refused_total)" -ge 3
 
 # ---- what is no request ----
@@ -105,20 +128,20 @@ may viewer status
 
 # ---- slow clients: bytes that never end, of requests and of handshakes ----
 
-in_relay timeout 60 /usr/bin/python3 - "$TMP" $PORT >"$TMP/slow" 2>&1 <<-'PY' || fail "slow clients: $(<"$TMP/slow")"
+in_admin timeout 60 /usr/bin/python3 - "$TMP" $NODE $PORT >"$TMP/slow" 2>&1 <<-'PY' || fail "slow clients: $(<"$TMP/slow")"
 	import socket, ssl, sys, time
-	tmp, port = sys.argv[1], int(sys.argv[2])
+	tmp, at = sys.argv[1], (sys.argv[2], int(sys.argv[3]))
 	ctx = ssl.create_default_context(cafile=tmp + "/ca.pem")
 	ctx.load_cert_chain(tmp + "/viewer.pem", tmp + "/viewer.key")
 	slow = []
 	while len(slow) < 8:  # of requests, byte by byte
 	    try:
-	        s = ctx.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="relay.test")
+	        s = ctx.wrap_socket(socket.create_connection(at), server_hostname="relay.test")
 	        s.sendall(b"POST /rpc HTTP/1.1\r\nContent-Length: 60000\r\nX: ")
 	        slow.append(s)
 	    except OSError:
 	        time.sleep(0.1)  # handshakes are bounded
-	raw = [socket.create_connection(("127.0.0.1", port)) for _ in range(64)]
+	raw = [socket.create_connection(at) for _ in range(64)]
 	left = set(slow)
 	begin = time.monotonic()
 	while left:
@@ -152,7 +175,7 @@ grep -q 'needs a connection of the control socket' "$TMP/capture" || fail "why n
 ! far status >"$TMP/none" 2>&1 || fail "no certificate by --url"
 grep -q 'wants --cert and --key' "$TMP/none" || fail "why not: $(<"$TMP/none")"
 ! far --cert "$TMP/foreign.pem" --key "$TMP/foreign.key" status >"$TMP/none" 2>&1 || fail "a foreign certificate by --url"
-grep -q "cannot reach the control process at https://localhost:$PORT/rpc: " "$TMP/none" || fail "why not: $(<"$TMP/none")"
+grep -q "cannot reach the control process at https://$NODE:$PORT/rpc: " "$TMP/none" || fail "why not: $(<"$TMP/none")"
 
 # ---- who leaves, by a reload that comes by the port itself ----
 
