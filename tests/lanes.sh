@@ -34,9 +34,14 @@ pages_up()
 	local size
 	size=$(awk '/^Hugepagesize:/ { print $2 }' /proc/meminfo)
 	[[ -n $size ]] || return 0
-	PAGES_BEFORE=$(cat $PAGES)
-	trap 'echo "$PAGES_BEFORE" >$PAGES' EXIT
-	echo $((PAGES_BEFORE + LANES * 1024 * 1024 / size)) >$PAGES
+	PAGES_MORE=$((LANES * 1024 * 1024 / size))
+	trap 'pages_add -$PAGES_MORE' EXIT # not as many as before: others may have added theirs
+	pages_add $PAGES_MORE
+}
+pages_add()
+{
+	local n=$(($(cat $PAGES) + $1))
+	echo $((n > 0 ? n : 0)) >$PAGES
 }
 
 # What a lane has for itself.
