@@ -41,6 +41,15 @@ relays_with()
 	await 10 ended "${STARTED[-1]}" || fail "turnutils_peer does not end"
 }
 
+# addresses_are VA|PA: those by which EAL has devices see memory; a start with $EAL_TELLS says which.
+EAL_TELLS='s/^  log-levels:.*/  log-levels: ["lib.eal:info"]/'
+addresses_are()
+{
+	grep -qF "EAL: Selected IOVA mode '$1'" "$RUN/fairlead-dp.log" ||
+		fail "EAL has not taken addresses of $1: $(grep IOVA "$RUN/fairlead-dp.log")"
+	note "$(grep -m 1 'Selected IOVA' "$RUN/fairlead-dp.log")"
+}
+
 relay_is_up
 sed "s|^  socket: .*dp.sock|  socket: $TMP/dp.sock|" "$CONFIG" >"$TMP/good.yaml"
 refused "a second process" "is used by another process"
@@ -57,7 +66,8 @@ setup "bind $VM_ACCESS" "bind $VM_CORE"
 ip netns del fl-relay
 
 OWN_CONFIG=1
-relays_with "huge pages, VFIO" 's/^  hugepages: auto/  hugepages: yes/'
+relays_with "huge pages, VFIO" 's/^  hugepages: auto/  hugepages: yes/' "$EAL_TELLS"
+addresses_are VA
 # Ports that carry UDP alone ask for nothing to send by, so that drivers take their fastest functions. Buffers are freed
 # to one pool without a look where the device offers it: vmxnet3, e1000 and e1000e do not in DPDK 22.11.
 UDP_ALONE='/^listeners:/,/^relays:/{/^  - address/{N;/\n$/b;/transport: tcp/d;N;/transport: t/d}}'
@@ -74,6 +84,7 @@ ip netns add fl-relay
 refused "ordinary pages behind no IOMMU" "port access is behind no IOMMU and needs 512 MB of free huge pages" \
 	's/^  hugepages: auto/  hugepages: no/'
 ip netns del fl-relay
-relays_with "huge pages, UIO, physical addresses" 's/^  hugepages: auto/  hugepages: yes/'
+relays_with "huge pages, UIO, physical addresses" 's/^  hugepages: auto/  hugepages: yes/' "$EAL_TELLS"
+addresses_are PA
 "$ROOT/conf/quickstart.sh" --down >/dev/null
 setup "bind $VM_ACCESS" "bind $VM_CORE"
