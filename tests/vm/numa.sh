@@ -44,6 +44,19 @@ pages()
 	done
 }
 
+# reserve NODE0 NODE1: more of them, as doc/deploy.md has it for several nodes.
+reserve()
+{
+	local node
+	printf 'hugepages 2M %s 0\nhugepages 2M %s 1\n' "$@" >/tmp/setup.conf
+	"$ROOT/conf/fairlead-setup.sh" --config /tmp/setup.conf >$LOG 2>&1 || fail "fairlead-setup reserves no pages"
+	for node in 0 1; do
+		[[ $(<"/sys/devices/system/node/node$node/hugepages/hugepages-2048kB/nr_hugepages") == "$1" ]] ||
+			fail "fairlead-setup has not reserved $1 pages on node $node"
+		shift
+	done
+}
+
 # runs WHAT KIND [COMMAND...]: until it is ready, and then, after this command, ends it.
 runs()
 {
@@ -120,7 +133,7 @@ pages 0 0
 runs "ordinary pages" ordinary
 ! grep "$SAID" $LOG || fail "ordinary pages: memory of another node"
 echo "ok      ordinary pages: each worker has its own node's"
-pages 170 170
+reserve 170 170
 runs "huge pages" huge
 ! grep "$SAID" $LOG || fail "huge pages: memory of another node"
 echo "ok      huge pages: each worker has its own node's"
