@@ -217,6 +217,16 @@ void grid_print(struct grid *g, size_t indent, FILE *out)
 	grid_free(g);
 }
 
+void grid_print_below(struct grid *g, FILE *out)
+{
+	if (g->n_rows == 0) {
+		grid_free(g);
+		return;
+	}
+	fputc('\n', out);
+	grid_print(g, 0, out);
+}
+
 void grid_free(struct grid *g)
 {
 	for (size_t i = 0; i < g->n_rows * g->n_cols; i++)

@@ -47,6 +47,8 @@ char *grid_plain(char *s);
 
 /* Prints the titles (if any) and the rows, each line after indent spaces, and frees the grid. */
 void grid_print(struct grid *g, size_t indent, FILE *out);
+/* The same below what was printed before, with an empty line between; nothing if it has no row. */
+void grid_print_below(struct grid *g, FILE *out);
 void grid_free(struct grid *g);
 
 #endif

@@ -140,7 +140,6 @@ static void sessions_rates(const json_t *list, FILE *out)
 	};
 	struct grid *g = grid_new(cols, N_OF(cols));
 	char text[4][UNIT_STR_MAX];
-	bool some = false;
 	size_t i;
 	json_t *s;
 
@@ -148,17 +147,11 @@ static void sessions_rates(const json_t *list, FILE *out)
 	{
 		if (!has_rates(s))
 			continue;
-		some = true;
 		rate_cells(s, "to_peer", text[0], text[1]);
 		rate_cells(s, "to_client", text[2], text[3]);
 		grid_row(g, get_str(s, "client"), text[0], text[1], text[2], text[3]);
 	}
-	if (some) {
-		fputc('\n', out);
-		grid_print(g, 0, out);
-	} else {
-		grid_free(g);
-	}
+	grid_print_below(g, out);
 }
 
 void show_sessions(const json_t *result, bool peers, FILE *out)

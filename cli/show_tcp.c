@@ -57,7 +57,6 @@ static void connections_rates(const json_t *list, FILE *out)
 	};
 	struct grid *g = grid_new(cols, N_OF(cols));
 	char text[4][UNIT_STR_MAX];
-	bool some = false;
 	size_t i;
 	json_t *c;
 
@@ -65,19 +64,13 @@ static void connections_rates(const json_t *list, FILE *out)
 	{
 		if (!get_int(c, "rx_bytes_per_s") && !get_int(c, "tx_bytes_per_s"))
 			continue;
-		some = true;
 		grid_row(g, get_str(c, "remote"),
 			 unit_rate((double)get_int(c, "rx_packets_per_s"), text[0], UNIT_STR_MAX),
 			 talkers_bytes(json_object_get(c, "rx_bytes_per_s"), text[1]),
 			 unit_rate((double)get_int(c, "tx_packets_per_s"), text[2], UNIT_STR_MAX),
 			 talkers_bytes(json_object_get(c, "tx_bytes_per_s"), text[3]));
 	}
-	if (some) {
-		fputc('\n', out);
-		grid_print(g, 0, out);
-	} else {
-		grid_free(g);
-	}
+	grid_print_below(g, out);
 }
 
 /* Those with TLS, if there are any. */
@@ -89,7 +82,6 @@ static void connections_tls(const json_t *list, FILE *out)
 						{ "DOMAIN", 0, 20 },
 						{ "HANDSHAKE", 0, 0 } };
 	struct grid *g = grid_new(cols, N_OF(cols));
-	bool some = false;
 	size_t i;
 	json_t *c;
 
@@ -99,17 +91,11 @@ static void connections_tls(const json_t *list, FILE *out)
 
 		if (!json_is_object(t))
 			continue;
-		some = true;
 		grid_row(g, get_str(c, "remote"), get_str(t, "version"), get_str(t, "suite"),
 			 get_str(t, "domain"),
 			 json_is_true(json_object_get(t, "resumed")) ? "resumed" : "full");
 	}
-	if (some) {
-		fputc('\n', out);
-		grid_print(g, 0, out);
-	} else {
-		grid_free(g);
-	}
+	grid_print_below(g, out);
 }
 
 static void connections_how(const json_t *list, FILE *out)
@@ -170,7 +156,6 @@ void show_counts(const json_t *list, const char *title, bool all, FILE *out)
 	struct grid_col cols[] = { { "TOTAL", 1, 0 }, { title, 0, 20 }, { "MEANING", 0, 0 } };
 	struct grid *g = grid_new(cols, N_OF(cols));
 	char count[UNIT_STR_MAX];
-	bool some = false;
 	size_t i;
 	json_t *row;
 
@@ -178,16 +163,10 @@ void show_counts(const json_t *list, const char *title, bool all, FILE *out)
 	{
 		if (!all && get_int(row, "total") == 0)
 			continue;
-		some = true;
 		grid_row(g, unit_exact(get_int(row, "total"), count, sizeof(count)),
 			 get_str(row, "name"), get_str(row, "help"));
 	}
-	if (some) {
-		fputc('\n', out);
-		grid_print(g, 0, out);
-	} else {
-		grid_free(g);
-	}
+	grid_print_below(g, out);
 }
 
 void show_tcp(const json_t *result, bool all, FILE *out)

@@ -111,24 +111,17 @@ void show_times(const json_t *times, FILE *out)
 	struct grid *g = grid_new(cols, sizeof(cols) / sizeof(cols[0]));
 	char text[4][UNIT_STR_MAX];
 	const json_t *t;
-	bool any = false;
 	size_t i;
 
 	json_array_foreach(times, i, t)
 	{
 		if (get_int(t, "count") == 0)
 			continue;
-		any = true;
 		grid_row(g, title(get_str(t, "name")),
 			 unit_count(get_int(t, "count"), text[0], UNIT_STR_MAX),
 			 micros(t, "mean_us", text[1], UNIT_STR_MAX),
 			 micros(t, "median_us", text[2], UNIT_STR_MAX),
 			 micros(t, "p99_us", text[3], UNIT_STR_MAX));
 	}
-	if (!any) {
-		grid_free(g);
-		return;
-	}
-	fputc('\n', out);
-	grid_print(g, 0, out);
+	grid_print_below(g, out);
 }

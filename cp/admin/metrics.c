@@ -296,15 +296,11 @@ static void write_relayed(struct exposition *out, const struct server *s)
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		family(out, row[i].metric, "counter", row[i].help);
-		for (uint16_t l = 0; l < c->n_listener; l++) {
-			uint64_t value;
-
-			memcpy(&value,
-			       (const char *)session_rates_sum(s->rates, listener_place_of(c, l)) +
-				   row[i].field,
-			       sizeof(value));
-			write_listener(out, &c->listener[l], row[i].metric, value);
-		}
+		for (uint16_t l = 0; l < c->n_listener; l++)
+			write_listener(
+			    out, &c->listener[l], row[i].metric,
+			    stats_at(session_rates_sum(s->rates, listener_place_of(c, l)),
+				     row[i].field));
 	}
 }
 
@@ -488,13 +484,9 @@ static void write_stages(struct exposition *out, const struct stats_counters *c,
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		family(out, row[i].metric, "counter", row[i].help);
 		for (uint32_t w = 0; w < n; w++)
-			for (int s = 0; s < STAGE_MAX; s++) {
-				uint64_t value;
-
-				memcpy(&value, (const char *)&c[w].stage[s] + row[i].field,
-				       sizeof(value));
-				write_stage(out, row[i].metric, w, (enum stage)s, value);
-			}
+			for (int s = 0; s < STAGE_MAX; s++)
+				write_stage(out, row[i].metric, w, (enum stage)s,
+					    stats_at(&c[w].stage[s], row[i].field));
 	}
 	family(out, "worker_rx_burst_packets", "histogram",
 	       "packets a port gave at once; none is a look for nothing");
@@ -633,12 +625,10 @@ static void write_port_traffic(struct exposition *out, const struct dplink *l, u
 {
 	for (uint32_t w = 0; w < dplink_n_workers(l); w++) {
 		struct stats_port p;
-		uint64_t value;
 
 		stats_port(l, w, port, &p);
-		memcpy(&value, (const char *)&p + field, sizeof(value));
 		evbuffer_add_printf(out->to, "fairlead_%s{port=\"%s\",worker=\"%u\"} %" PRIu64 "\n",
-				    metric, name, w, value);
+				    metric, name, w, stats_at(&p, field));
 	}
 }
 
@@ -739,13 +729,10 @@ static void write_ports(struct exposition *out, const struct dplink *l)
 				    s.info[p].out != 0);
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		family(out, row[i].metric, "counter", row[i].help);
-		for (uint32_t p = 0; p < s.n; p++) {
-			uint64_t value;
-
-			memcpy(&value, (const char *)&s.info[p] + row[i].field, sizeof(value));
+		for (uint32_t p = 0; p < s.n; p++)
 			evbuffer_add_printf(out->to, "fairlead_%s{port=\"%s\"} %" PRIu64 "\n",
-					    row[i].metric, s.name[p], value);
-		}
+					    row[i].metric, s.name[p],
+					    stats_at(&s.info[p], row[i].field));
 	}
 	write_traffic(out, l, &s);
 	write_xstats(out, l, &s);

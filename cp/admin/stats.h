@@ -12,11 +12,21 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <string.h>
 
 /* See struct ctl_stage. */
 struct stats_stage {
 	uint64_t cycles, calls, items;
 };
+
+/* The 64 bits that stand at this offset of a struct: for tables of what its members are called. */
+static inline uint64_t stats_at(const void *of, size_t offset)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)of + offset, sizeof(value));
+	return value;
+}
 
 /* One moment's copy of what a worker counts. */
 struct stats_counters {

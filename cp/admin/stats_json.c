@@ -267,10 +267,11 @@ static json_t *named_json(const char *name, const char *help, const struct stats
 			  uint32_t n, size_t field)
 {
 	json_t *each = json_array();
-	uint64_t sum = 0, value;
+	uint64_t sum = 0;
 
 	for (uint32_t w = 0; w < n; w++) {
-		memcpy(&value, (const char *)&c[w] + field, sizeof(value));
+		const uint64_t value = stats_at(&c[w], field);
+
 		sum += value;
 		json_array_append_new(each, integer(value));
 	}

@@ -78,22 +78,25 @@ static uint32_t pool_left(const struct room *r, bool kept)
 
 /* ---- counting ---- */
 
+/* What it counts for: take or give is done to each. */
+static void count_by(struct gateway *g, const struct context *c,
+		     void (*step)(struct share *, uint32_t))
+{
+	step(&g->contexts[c->kept], c->owner);
+	if (c->stream)
+		step(&g->streams[c->kept], c->owner);
+	if (c->urgent)
+		step(&g->urgent, c->owner);
+}
+
 void gate_count(struct gateway *g, const struct context *c)
 {
-	share_take(&g->contexts[c->kept], c->owner);
-	if (c->stream)
-		share_take(&g->streams[c->kept], c->owner);
-	if (c->urgent)
-		share_take(&g->urgent, c->owner);
+	count_by(g, c, share_take);
 }
 
 void gate_uncount(struct gateway *g, const struct context *c)
 {
-	share_give(&g->contexts[c->kept], c->owner);
-	if (c->stream)
-		share_give(&g->streams[c->kept], c->owner);
-	if (c->urgent)
-		share_give(&g->urgent, c->owner);
+	count_by(g, c, share_give);
 }
 
 bool room_is_small(const struct gateway *g, const struct context *c)
